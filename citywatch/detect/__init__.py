@@ -1,0 +1,1 @@
+"""Which events does a rule say yes to, and why?"""

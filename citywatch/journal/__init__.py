@@ -1,0 +1,1 @@
+"""How does nothing get lost between looking and judging?"""

@@ -1,0 +1,214 @@
+"""Where does this installation keep things, and whom does it talk to?
+
+`DATA/citywatch.toml`, then environment variables `CITYWATCH_<SECTION>_<NAME>`, then options of the command.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from citywatch.errors import SettingsError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Elastic:
+    """How to reach an Elasticsearch cluster. One of basic auth or service token."""
+
+    ca_file: str = ""
+    fingerprint: str = ""
+    """SHA-256 of the CA certificate in hex."""
+    user: str = ""
+    password: str = ""
+    service_token: str = ""
+    prefix: str = "citywatch"
+    timeout_s: float = 30.0
+    shards: int = 1
+    replicas: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mail:
+    """The SMTP outlet. An empty host switches it off."""
+
+    host: str = ""
+    port: int = 25
+    starttls: bool = False
+    tls: bool = False
+    ca_file: str = ""
+    user: str = ""
+    password: str = ""
+    sender: str = "citywatch@localhost"
+    timeout_s: float = 15.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhook:
+    """The webhook outlet. An empty URL switches it off."""
+
+    url: str = ""
+    secret: str = ""
+    """Signs each body: header `X-CityWatch-Signature: sha256=<hex>`."""
+    timeout_s: float = 15.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetch:
+    """What a portal visit may cost and where it may go."""
+
+    allow_loopback: bool = False
+    """For test portals only; link-local and metadata addresses stay refused."""
+    timeout_s: float = 20.0
+    max_bytes: int = 5_000_000
+    max_redirects: int = 5
+    concurrency: int = 32
+    user_agent: str = "CityWatch/0.1 (+security monitoring of the city's portals)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalSettings:
+    """How much may wait between looking and judging."""
+
+    cap_mb: int = 2048
+    drop_oldest: bool = False
+    """When full: drop the oldest and count it (True) or hold the sensors back (False)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """How long events stay."""
+
+    days: int = 90
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """What the service looks at."""
+
+    inputs: tuple[str, ...] = ()
+    """Files and folders with captures and logs; new files in a folder are taken as they come."""
+    nightly_at: str = "02:00"
+    portal_every_s: int = 600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that can be set. Paths are absolute."""
+
+    data: Path
+    store: str = ""
+    """`` or `sqlite:PATH` for the embedded store; `http(s)://host:9200` for Elasticsearch."""
+    content: str = ""
+    """Folder that holds `rules/` and `playbooks/`; empty: the repository's own, else the wheel's."""
+    organisation: str = "HN"
+    """First part of ticket ids: `HN-2026-000123`."""
+    timezone: str = "Asia/Ho_Chi_Minh"
+    elastic: Elastic = field(default_factory=Elastic)
+    mail: Mail = field(default_factory=Mail)
+    webhook: Webhook = field(default_factory=Webhook)
+    fetch: Fetch = field(default_factory=Fetch)
+    journal: JournalSettings = field(default_factory=JournalSettings)
+    retention: Retention = field(default_factory=Retention)
+    watch: Watch = field(default_factory=Watch)
+
+    @property
+    def content_dir(self) -> Path:
+        """The folder with `rules/` and `playbooks/`.
+
+        Raises:
+            SettingsError: the folder that was set has no `rules/` in it.
+        """
+        if self.content:
+            chosen = Path(self.content)
+            if not (chosen / "rules").is_dir():
+                raise SettingsError(f"content = '{chosen}': there is no folder 'rules' in it")
+            return chosen
+        package = Path(__file__).resolve().parent
+        own = package.parent
+        return own if (own / "rules").is_dir() else package / "content"
+
+
+def load_settings(
+    data: Path,
+    *,
+    environ: Mapping[str, str] | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> Settings:
+    """Read the settings of one installation.
+
+    Args:
+        data: the installation's folder; need not exist yet.
+        environ: the environment, `os.environ` when None.
+        overrides: top-level values that a command line gave; None values are passed over.
+
+    Raises:
+        SettingsError: the file is not TOML, or a name or value is wrong; tells which.
+    """
+    file = data / "citywatch.toml"
+    raw: dict[str, Any] = {}
+    if file.exists():
+        try:
+            raw = tomllib.loads(file.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{file}: {error}") from error
+    _merge_environment(raw, os.environ if environ is None else environ)
+    raw.update({name: value for name, value in (overrides or {}).items() if value is not None})
+    raw["data"] = str(data.resolve())
+    _refuse_unknown(raw, str(file))
+    try:
+        return msgspec.convert(raw, Settings, strict=False, dec_hook=_path)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"{file}: {error}") from error
+
+
+def _path(kind: type, value: Any) -> Any:
+    return kind(value) if kind is Path else value
+
+
+_SECTIONS: dict[str, type] = {
+    "elastic": Elastic,
+    "mail": Mail,
+    "webhook": Webhook,
+    "fetch": Fetch,
+    "journal": JournalSettings,
+    "retention": Retention,
+    "watch": Watch,
+}
+
+
+def _names(kind: type) -> set[str]:
+    return {item.name for item in fields(kind)}
+
+
+def _merge_environment(raw: dict[str, Any], environ: Mapping[str, str]) -> None:
+    for name in ("store", "content", "organisation", "timezone"):
+        if f"CITYWATCH_{name.upper()}" in environ:
+            raw[name] = environ[f"CITYWATCH_{name.upper()}"]
+    for section, kind in _SECTIONS.items():
+        for item in _names(kind):
+            value = environ.get(f"CITYWATCH_{section}_{item}".upper())
+            if value is not None:
+                raw.setdefault(section, {})[item] = value.split(",") if item == "inputs" else value
+
+
+def _refuse_unknown(raw: dict[str, Any], file: str) -> None:
+    _refuse_names(raw, _names(Settings), file, "")
+    for section, kind in _SECTIONS.items():
+        if section not in raw:
+            continue
+        if not isinstance(raw[section], dict):
+            raise SettingsError(f"{file}: '{section}' is a section: write [{section}]")
+        _refuse_names(raw[section], _names(kind), file, f"{section}.")
+
+
+def _refuse_names(given: Mapping[str, Any], known: set[str], file: str, prefix: str) -> None:
+    for name in given:
+        if name not in known:
+            choices = ", ".join(sorted(known - {"data"}))
+            raise SettingsError(f"{file}: there is no setting '{prefix}{name}'; known: {choices}")

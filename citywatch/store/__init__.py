@@ -1,0 +1,1 @@
+"""Where are events, alerts and tickets kept?"""

@@ -1,0 +1,1 @@
+"""Where are the parts joined and shown to people?"""

@@ -1,0 +1,1 @@
+"""What do the city's web portals show?"""

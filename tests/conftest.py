@@ -1,0 +1,17 @@
+"""What do all tests share?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+GROUND_TRUTH = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def groundtruth() -> Path:
+    """The third-party ground truth beside the repository; the test is skipped where it is absent."""
+    if not GROUND_TRUTH.is_dir():
+        pytest.skip("ground truth is absent: ../shared/data does not exist")
+    return GROUND_TRUTH
