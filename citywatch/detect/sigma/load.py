@@ -58,7 +58,7 @@ class CorrelationRule:
     """What value_* looks at: names in `aliases`, else ECS fields."""
     percentile: int = 0
     aliases: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
-    """Alias -> {id of the base rule: its ECS field}. Covers also names that mean different fields per rule."""
+    """Alias -> {id of the base rule: its ECS field}, also for names that mean different fields per rule."""
     generate: bool = False
     """True: the base rules alert by themselves too."""
     subject: tuple[str, ...] = ()

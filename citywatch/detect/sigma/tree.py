@@ -1,7 +1,7 @@
 """What does a rule ask, in our own words?
 
-pySigma's condition tree, with modifiers applied, our field names put in and placeholders filled, as plain data:
-it can be stored (msgspec, never pickle), evaluated slowly (`oracle`), compiled (`compile`) and turned into a
+pySigma's condition tree, with modifiers applied, our field names put in and placeholders filled, as plain
+data: it can be stored (msgspec, never pickle), evaluated slowly (`oracle`), compiled (`compile`) and turned into a
 store's condition (`hunt`). Hot path: msgspec Structs instead of dataclasses, because they carry the tag.
 
 Text is compared without regard to letter case unless `cased`; see `fold`.
@@ -52,31 +52,31 @@ class Node(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """Any part of a rule's question."""
 
 
-class And(Node):
+class And(Node, frozen=True):
     """Every part says yes."""
 
     parts: tuple[Tree, ...]
 
 
-class Or(Node):
+class Or(Node, frozen=True):
     """Some part says yes."""
 
     parts: tuple[Tree, ...]
 
 
-class Not(Node):
+class Not(Node, frozen=True):
     """The part says no."""
 
     part: Tree
 
 
-class Const(Node):
+class Const(Node, frozen=True):
     """Decided already: yes or no to every event (a selector that selects nothing, a gate that is known)."""
 
     yes: bool
 
 
-class Like(Node):
+class Like(Node, frozen=True):
     """Text with wildcards; no wildcard means equal. Folded already unless `cased`. Field "" is any value."""
 
     field: str
@@ -84,34 +84,34 @@ class Like(Node):
     cased: bool = False
 
 
-class Number(Node):
+class Number(Node, frozen=True):
     """A number: equal as a number, or as the same digits in text."""
 
     field: str
     value: int | float
 
 
-class Bool(Node):
+class Bool(Node, frozen=True):
     """true or false, or that word in text."""
 
     field: str
     value: bool
 
 
-class Null(Node):
+class Null(Node, frozen=True):
     """The field is not there, or holds nothing (an empty text is something)."""
 
     field: str
 
 
-class Exists(Node):
+class Exists(Node, frozen=True):
     """The field is there, even if it is null or empty."""
 
     field: str
     want: bool
 
 
-class Regex(Node):
+class Regex(Node, frozen=True):
     """A regular expression, in RE2's syntax and meaning, found anywhere. Field "" is any value."""
 
     field: str
@@ -120,14 +120,14 @@ class Regex(Node):
     """Of `i`, `m` and `s`."""
 
 
-class Cidr(Node):
+class Cidr(Node, frozen=True):
     """The field holds an address of this network."""
 
     field: str
     network: str
 
 
-class Compare(Node):
+class Compare(Node, frozen=True):
     """The field holds a number that is lt, lte, gt or gte this one."""
 
     field: str
@@ -135,7 +135,7 @@ class Compare(Node):
     number: int | float
 
 
-class TimePart(Node):
+class TimePart(Node, frozen=True):
     """The field holds a time (read in UTC) whose minute, hour, day, week, month or year is this."""
 
     field: str
@@ -143,7 +143,7 @@ class TimePart(Node):
     number: int
 
 
-class FieldRef(Node):
+class FieldRef(Node, frozen=True):
     """The two fields hold equal text (or one begins, ends with, or contains the other's)."""
 
     field: str
@@ -153,30 +153,14 @@ class FieldRef(Node):
     cased: bool = False
 
 
-class Ref(Node):
+class Ref(Node, frozen=True):
     """In a correlation's extended condition: that rule has fired."""
 
     rule_id: str
 
 
 Atom = Like | Number | Bool | Null | Exists | Regex | Cidr | Compare | TimePart | FieldRef
-Tree = (
-    And
-    | Or
-    | Not
-    | Const
-    | Like
-    | Number
-    | Bool
-    | Null
-    | Exists
-    | Regex
-    | Cidr
-    | Compare
-    | TimePart
-    | FieldRef
-    | Ref
-)
+Tree = Atom | And | Or | Not | Const | Ref
 
 
 def atoms(tree: Tree) -> Iterator[Atom]:
@@ -191,10 +175,10 @@ def atoms(tree: Tree) -> Iterator[Atom]:
 
 
 def pattern_text(pieces: tuple[str | int, ...]) -> str:
-    """Write pieces as a rule would: `*` and `?` are wildcards, backslash escapes them.
+    r"""Write pieces as a rule would: `*` and `?` are wildcards, backslash escapes them.
 
     >>> pattern_text((MANY, "50%*", ONE))
-    '*50%\\\\*?'
+    '*50%\\*?'
     """
     return "".join(
         part.replace("\\", "\\\\").replace("*", "\\*").replace("?", "\\?")
