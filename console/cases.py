@@ -1,0 +1,181 @@
+"""How are alerts and tickets read and changed, whoever asks (terminal or program)?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from citywatch.clock import stamp
+from citywatch.errors import CityWatchError, Conflict, SettingsError
+from citywatch.model import Alert, AlertState, Change, Severity, Ticket, from_doc, to_doc
+from citywatch.ports import All, Condition, Is, Query, Range
+
+if TYPE_CHECKING:
+    from console.house import House
+
+T = TypeVar("T")
+
+_TRIES = 5
+
+
+def severity_of(name: str) -> Severity:
+    """Read a severity as people write it.
+
+    Raises:
+        SettingsError: there is no such severity.
+    """
+    try:
+        return Severity[name.strip().lower()]
+    except KeyError:
+        known = ", ".join(level.name for level in Severity)
+        raise SettingsError(f"there is no severity '{name}'; known: {known}") from None
+
+
+def alert_rows(
+    house: House, *, severity: str = "", agency: str = "", state: str = "", limit: int = 50
+) -> list[dict[str, Any]]:
+    """Alerts, newest first, each with the state that people gave it."""
+    wanted: list[Condition] = []
+    if severity:
+        wanted.append(Range("severity", low=int(severity_of(severity))))
+    if agency:
+        wanted.append(Is("agency", agency))
+    rows: list[dict[str, Any]] = []
+    after: str | None = None
+    while len(rows) < limit:
+        query = Query(where=All(tuple(wanted)), order="last_seen", limit=min(500, limit), after=after)
+        page = house.store.find("alert", query)
+        states = house.store.get_many("alert_state", [record.id for record in page.records])
+        for record in page.records:
+            given = str(states[record.id].doc["state"]) if record.id in states else "new"
+            if not state or state == given:
+                rows.append(_alert_row(from_doc(record.doc, Alert), given))
+        after = page.next
+        if after is None:
+            break
+    return rows[:limit]
+
+
+def _alert_row(alert: Alert, state: str) -> dict[str, Any]:
+    from citywatch.detect.fold import row
+
+    return {"id": alert.id, "state": state, "agency": alert.agency, "asset": alert.asset} | row(alert)
+
+
+def alert_detail(house: House, alert_id: str) -> dict[str, Any]:
+    """One alert with everything that is known of it.
+
+    Raises:
+        CityWatchError: there is none with this id.
+    """
+    record = house.store.get("alert", alert_id)
+    if record is None:
+        raise CityWatchError(f"there is no alert '{alert_id}'; list them: citywatch alerts list")
+    state = house.store.get("alert_state", alert_id)
+    alert = from_doc(record.doc, Alert)
+    row = _alert_row(alert, str(state.doc["state"]) if state else "new")
+    return to_doc(alert) | row | {"ticket": str(state.doc.get("ticket_id", "")) if state else ""}
+
+
+def set_alert_state(house: House, alert_id: str, to: str, *, by: str, note: str) -> AlertState:
+    """Write what somebody did with an alert; when two write at once, both are done, one after the other."""
+    alert_detail(house, alert_id)
+    at = stamp(house.clock())
+
+    def change(doc: Mapping[str, Any] | None) -> AlertState:
+        before = from_doc(dict(doc), AlertState) if doc else AlertState(alert_id=alert_id)
+        return AlertState(
+            alert_id=alert_id,
+            state=to,
+            assignee=by if to == "acknowledged" else before.assignee,
+            ticket_id=before.ticket_id,
+            reason=note,
+            changed_at=at,
+            changed_by=by,
+        )
+
+    return _rewrite(house, "alert_state", alert_id, change)
+
+
+def _rewrite(house: House, kind: str, record_id: str, change: Callable[[Mapping[str, Any] | None], T]) -> T:
+    for attempt in range(_TRIES):
+        record = house.store.get(kind, record_id)
+        noun = change(record.doc if record else None)
+        try:
+            house.store.put_if(kind, record_id, to_doc(noun), record.version if record else 0)
+        except Conflict:
+            if attempt == _TRIES - 1:
+                raise
+        else:
+            return noun
+    raise AssertionError  # pragma: no cover - the loop returns or raises
+
+
+def ticket_rows(house: House, *, agency: str = "", state: str = "", limit: int = 50) -> list[dict[str, Any]]:
+    """Tickets, last changed first."""
+    wanted: list[Condition] = []
+    if agency:
+        wanted.append(Is("agency", agency))
+    if state:
+        wanted.append(Is("state", state))
+    page = house.store.find("ticket", Query(where=All(tuple(wanted)), order="changed_at", limit=limit))
+    return [ticket_row(from_doc(record.doc, Ticket)) for record in page.records]
+
+
+def ticket_row(ticket: Ticket) -> dict[str, Any]:
+    """A ticket as one flat row."""
+    return {
+        "id": ticket.id,
+        "title": ticket.title,
+        "agency": ticket.agency,
+        "asset": ticket.asset,
+        "severity": ticket.severity.name,
+        "state": ticket.state,
+        "opened_at": ticket.opened_at,
+        "changed_at": ticket.changed_at,
+        "due_at": ticket.due_at,
+        "assignee": ticket.assignee,
+        "rule_ids": list(ticket.rule_ids),
+        "alert_ids": list(ticket.alert_ids),
+    }
+
+
+def _ticket(doc: Mapping[str, Any] | None, ticket_id: str) -> Ticket:
+    if doc is None:
+        raise CityWatchError(f"there is no ticket '{ticket_id}'; list them: citywatch tickets list")
+    return from_doc(dict(doc), Ticket)
+
+
+def ticket_detail(house: House, ticket_id: str) -> dict[str, Any]:
+    """One ticket with its history and the states it may move to."""
+    from citywatch.respond.lifecycle import TRANSITIONS
+
+    record = house.store.get("ticket", ticket_id)
+    ticket = _ticket(record.doc if record else None, ticket_id)
+    return to_doc(ticket) | {"severity": ticket.severity.name, "moves": sorted(TRANSITIONS[ticket.state])}
+
+
+def move(house: House, ticket_id: str, to: str, *, by: str, note: str) -> Ticket:
+    """Move a ticket to another state."""
+    from citywatch.respond.lifecycle import move as moved
+
+    at = stamp(house.clock())
+
+    def change(doc: Mapping[str, Any] | None) -> Ticket:
+        return moved(_ticket(doc, ticket_id), to, by=by, at=at, note=note)
+
+    return _rewrite(house, "ticket", ticket_id, change)
+
+
+def comment(house: House, ticket_id: str, text: str, *, by: str) -> Ticket:
+    """Write a line into a ticket's history."""
+    from dataclasses import replace
+
+    at = stamp(house.clock())
+
+    def change(doc: Mapping[str, Any] | None) -> Ticket:
+        ticket = _ticket(doc, ticket_id)
+        line = Change(at=at, by=by, what="comment", note=text)
+        return replace(ticket, changed_at=at, history=(*ticket.history, line))
+
+    return _rewrite(house, "ticket", ticket_id, change)

@@ -1,0 +1,53 @@
+"""Which verbs are there?"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from console.cli import cases, content, installation, look, register, service
+
+app = typer.Typer(
+    name="citywatch",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="CityWatch (Gác Thành): see early when a city's portals and networks are attacked, and act on it.",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from citywatch import __version__
+
+        typer.echo(f"citywatch {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and end.")
+    ] = False,
+) -> None:
+    """See early when a city's portals and networks are attacked, and act on it."""
+
+
+_START, _LOOK, _WORK, _CONTENT = "Start here", "Look", "Work", "Rules and playbooks"
+
+app.command(rich_help_panel=_START)(installation.init)
+app.command(rich_help_panel=_START)(installation.doctor)
+app.command(rich_help_panel=_START)(installation.demo)
+app.command(rich_help_panel=_LOOK)(look.replay)
+app.command(rich_help_panel=_LOOK)(look.decode)
+app.command(rich_help_panel=_LOOK)(look.scan)
+app.command(rich_help_panel=_LOOK)(look.hunt)
+app.command(rich_help_panel=_LOOK)(service.watch)
+app.command(rich_help_panel=_WORK)(service.console)
+app.add_typer(cases.alerts, name="alerts", rich_help_panel=_WORK)
+app.add_typer(cases.tickets, name="tickets", rich_help_panel=_WORK)
+app.add_typer(register.portals, name="portals", rich_help_panel=_WORK)
+app.add_typer(register.agencies, name="agencies", rich_help_panel=_WORK)
+app.add_typer(content.rules, name="rules", rich_help_panel=_CONTENT)
+app.add_typer(content.playbooks, name="playbooks", rich_help_panel=_CONTENT)

@@ -1,0 +1,224 @@
+"""Which alerts and tickets are there, and what is done with them?"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from console.cli import say
+from console.cli.options import Data, Json, Limit, StoreUrl, Who
+
+alerts = typer.Typer(
+    no_args_is_help=True, help="What the rules said, folded: list, show, acknowledge, close."
+)
+tickets = typer.Typer(no_args_is_help=True, help="What people work on: list, show, move on, comment.")
+
+_ALERT_COLUMNS = (
+    ("severity", "Severity"),
+    ("last_seen", "Last seen"),
+    ("count", "Count"),
+    ("title", "Title"),
+    ("subject", "Subject"),
+    ("agency", "Agency"),
+    ("state", "State"),
+    ("id", "Id"),
+)
+_TICKET_COLUMNS = (
+    ("id", "Ticket"),
+    ("severity", "Severity"),
+    ("state", "State"),
+    ("opened_at", "Opened"),
+    ("agency", "Agency"),
+    ("title", "Title"),
+    ("alerts", "Alerts"),
+)
+
+Severity = Annotated[
+    str, typer.Option("--severity", help="At least this: informational, low, medium, high, critical.")
+]
+Agency = Annotated[str, typer.Option("--agency", metavar="ID", help="Of this agency only.")]
+State = Annotated[str, typer.Option("--state", help="In this state only.")]
+Note = Annotated[str, typer.Option("--note", help="What stands in the history.")]
+
+
+@alerts.command("list")
+def list_alerts(
+    severity: Severity = "",
+    agency: Agency = "",
+    state: State = "",
+    limit: Limit = 50,
+    data: Data = None,
+    store: StoreUrl = None,
+    json: Json = False,
+) -> None:
+    """List alerts, newest first."""
+    from console.cases import alert_rows
+    from console.house import open_house
+
+    with open_house(data, store=store) as house:
+        when = say.local(house.settings.timezone)
+        found = alert_rows(house, severity=severity, agency=agency, state=state, limit=limit)
+        if not json:
+            found = [row | {"last_seen": when(str(row["last_seen"]))} for row in found]
+        say.rows(
+            found, _ALERT_COLUMNS, json=json, empty="No alerts match. Look at all: citywatch alerts list"
+        )
+
+
+@alerts.command("show")
+def show_alert(alert_id: str, data: Data = None, store: StoreUrl = None, json: Json = False) -> None:
+    """Show one alert: why it fired, on what, and what to do."""
+    from console.cases import alert_detail
+    from console.house import open_house
+
+    with open_house(data, store=store) as house:
+        doc = alert_detail(house, alert_id)
+        if json:
+            say.line(doc)
+            return
+        _show(
+            doc,
+            ("title", "severity", "state", "subject", "agency", "asset", "count", "first_seen", "last_seen"),
+        )
+        say.out().print("\nWhy it fired", style="bold")
+        say.rows(
+            doc["explanation"],
+            (("field", "Field"), ("value", "Value"), ("pattern", "Pattern")),
+            json=False,
+            empty="The rule gave no reasons.",
+        )
+        _show_text("What to do", doc.get("guide_en") or "")
+        _show_text("Hướng dẫn", doc.get("guide_vi") or "")
+
+
+def _show(doc: dict[str, Any], keys: tuple[str, ...]) -> None:
+    for key in keys:
+        say.out().print(f"{key.replace('_', ' '):<12} ", say.cell(doc.get(key, "")), sep="")
+
+
+def _show_text(heading: str, text: str) -> None:
+    if text:
+        say.out().print(f"\n{heading}", style="bold")
+        say.out().print(say.cell(text))
+
+
+def _set_state(alert_ids: list[str], to: str, who: str, note: str, data: Data, store: StoreUrl) -> None:
+    from console.cases import set_alert_state
+    from console.house import open_house
+
+    with open_house(data, store=store) as house:
+        for alert_id in alert_ids:
+            set_alert_state(house, alert_id, to, by=who, note=note)
+            say.err().print(f"{alert_id}: {to}", markup=False)
+
+
+@alerts.command("ack")
+def acknowledge(
+    alert_ids: list[str], note: Note = "", who: Who = "", data: Data = None, store: StoreUrl = None
+) -> None:
+    """Tell the others that somebody looks at these alerts."""
+    _set_state(alert_ids, "acknowledged", who, note, data, store)
+
+
+@alerts.command("close")
+def close(
+    alert_ids: list[str],
+    note: Note = "",
+    false_positive: Annotated[bool, typer.Option("--false-positive", help="It was no attack.")] = False,
+    who: Who = "",
+    data: Data = None,
+    store: StoreUrl = None,
+) -> None:
+    """Close alerts."""
+    _set_state(alert_ids, "false_positive" if false_positive else "closed", who, note, data, store)
+
+
+@alerts.command("reopen")
+def reopen(
+    alert_ids: list[str], note: Note = "", who: Who = "", data: Data = None, store: StoreUrl = None
+) -> None:
+    """Take alerts up again that were closed or acknowledged."""
+    _set_state(alert_ids, "new", who, note, data, store)
+
+
+@tickets.command("list")
+def list_tickets(
+    agency: Agency = "",
+    state: State = "",
+    limit: Limit = 50,
+    data: Data = None,
+    store: StoreUrl = None,
+    json: Json = False,
+) -> None:
+    """List tickets, last changed first."""
+    from console.cases import ticket_rows
+    from console.house import open_house
+
+    with open_house(data, store=store) as house:
+        when = say.local(house.settings.timezone)
+        found = ticket_rows(house, agency=agency, state=state, limit=limit)
+        if not json:
+            found = [
+                row | {"opened_at": when(str(row["opened_at"])), "alerts": len(row["alert_ids"])}
+                for row in found
+            ]
+        say.rows(found, _TICKET_COLUMNS, json=json, empty="No tickets match.")
+
+
+@tickets.command("show")
+def show_ticket(ticket_id: str, data: Data = None, store: StoreUrl = None, json: Json = False) -> None:
+    """Show one ticket with its history and guidance."""
+    from console.cases import ticket_detail
+    from console.house import open_house
+
+    with open_house(data, store=store) as house:
+        doc = ticket_detail(house, ticket_id)
+        if json:
+            say.line(doc)
+            return
+        _show(
+            doc,
+            ("id", "title", "severity", "state", "agency", "asset", "tlp", "assignee", "opened_at", "due_at"),
+        )
+        say.out().print(f"may move to  {', '.join(doc['moves']) or '(nowhere)'}", markup=False)
+        say.out().print("\nHistory", style="bold")
+        say.rows(
+            doc["history"],
+            (("at", "When"), ("by", "Who"), ("what", "What"), ("note", "Note")),
+            json=False,
+            empty="Nothing happened yet.",
+        )
+        _show_text("What to do", doc.get("guide_en") or "")
+        _show_text("Hướng dẫn", doc.get("guide_vi") or "")
+
+
+@tickets.command("move")
+def move_ticket(
+    ticket_id: str,
+    to: Annotated[str, typer.Argument(help="The state to move to; `tickets show` lists those allowed.")],
+    note: Note = "",
+    who: Who = "",
+    data: Data = None,
+    store: StoreUrl = None,
+) -> None:
+    """Move a ticket to another state."""
+    from console.cases import move
+    from console.house import open_house
+
+    with open_house(data, store=store) as house:
+        ticket = move(house, ticket_id, to, by=who, note=note)
+        say.err().print(f"{ticket.id}: {ticket.state}", markup=False)
+
+
+@tickets.command("comment")
+def comment_ticket(
+    ticket_id: str, text: str, who: Who = "", data: Data = None, store: StoreUrl = None
+) -> None:
+    """Write a line into a ticket's history."""
+    from console.cases import comment
+    from console.house import open_house
+
+    with open_house(data, store=store) as house:
+        comment(house, ticket_id, text, by=who)
+        say.err().print(f"{ticket_id}: noted", markup=False)

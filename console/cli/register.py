@@ -1,0 +1,230 @@
+"""Which agencies and portals does the city have?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from console.cli import say
+from console.cli.options import Data, Json, Limit, StoreUrl
+
+portals = typer.Typer(
+    no_args_is_help=True, help="The city's web portals: register, list, accept a new face, judge."
+)
+agencies = typer.Typer(
+    no_args_is_help=True, help="Who owns what: agencies with their contacts, networks, domains."
+)
+
+_PORTALS = (
+    ("id", "Portal"),
+    ("url", "URL"),
+    ("name", "Name"),
+    ("agency", "Agency"),
+    ("level", "Level"),
+    ("baseline", "Baseline"),
+    ("active", "Watched"),
+)
+_AGENCIES = (
+    ("id", "Agency"),
+    ("name", "Name"),
+    ("kind", "Kind"),
+    ("email", "Mail"),
+    ("networks", "Networks"),
+    ("domains", "Domains"),
+)
+Many = Annotated[list[str] | None, typer.Option(metavar="VALUE", help="May be given several times.")]
+
+
+@agencies.command("add")
+def add_agency(
+    agency_id: Annotated[str, typer.Argument(metavar="ID", help="A short code, e.g. so-tttt.")],
+    name: Annotated[str, typer.Option("--name", help="Its name.")],
+    name_en: Annotated[str, typer.Option("--name-en", help="Its English name.")] = "",
+    kind: Annotated[str, typer.Option("--kind", help="department, district, commune …")] = "department",
+    email: Annotated[str, typer.Option("--email", help="Who is written to.")] = "",
+    phone: Annotated[str, typer.Option("--phone", help="Who is called.")] = "",
+    parent: Annotated[str, typer.Option("--parent", help="Id of the agency above it.")] = "",
+    network: Many = None,
+    domain: Many = None,
+    host: Many = None,
+    data: Data = None,
+    store: StoreUrl = None,
+) -> None:
+    """Add an agency, or change one."""
+    from citywatch.model import Agency
+    from console.house import open_house
+    from console.registry import put_agency
+
+    with open_house(data, store=store) as house:
+        agency = Agency(
+            id=agency_id,
+            name=name,
+            name_en=name_en,
+            kind=kind,
+            email=email,
+            phone=phone,
+            parent=parent,
+            networks=tuple(network or ()),
+            domains=tuple(domain or ()),
+            hosts=tuple(host or ()),
+        )
+        say.err().print(f"{agency_id}: {put_agency(house, agency)}", markup=False)
+
+
+@agencies.command("list")
+def list_agencies(limit: Limit = 1000, data: Data = None, store: StoreUrl = None, json: Json = False) -> None:
+    """List agencies."""
+    from console.house import open_house
+    from console.registry import agency_rows
+
+    with open_house(data, store=store) as house:
+        rows = agency_rows(house, limit)
+        if not json:
+            rows = [
+                row | {"networks": " ".join(row["networks"]), "domains": " ".join(row["domains"])}
+                for row in rows
+            ]
+        say.rows(
+            rows,
+            _AGENCIES,
+            json=json,
+            empty="No agencies yet. Add one: citywatch agencies add ID --name NAME",
+        )
+
+
+@agencies.command("import")
+def import_agencies(file: Path, data: Data = None, store: StoreUrl = None) -> None:
+    """Import agencies from CSV: id, name, name_en, kind, email, phone, parent, networks, domains, hosts."""
+    from console.house import open_house
+    from console.registry import import_csv
+
+    with open_house(data, store=store) as house:
+        _report_import(*import_csv(house, file, "agency"))
+
+
+@portals.command("add")
+def add_portal(
+    url: str,
+    name: Annotated[str, typer.Option("--name", help="What people call it.")],
+    agency: Annotated[str, typer.Option("--agency", metavar="ID", help="Who owns it.")],
+    portal_id: Annotated[
+        str, typer.Option("--id", help="A short code; made from the host name if absent.")
+    ] = "",
+    level: Annotated[int, typer.Option("--level", min=1, max=5, help="Level 1-5 after ND 85/2016.")] = 2,
+    tag: Many = None,
+    page: Many = None,
+    data: Data = None,
+    store: StoreUrl = None,
+) -> None:
+    """Register a portal, or change one. --tag lottery, news …; --page /inner-page to visit too."""
+    from console.house import open_house
+    from console.registry import register_portal
+
+    with open_house(data, store=store) as house:
+        portal, word = register_portal(
+            house,
+            url=url,
+            name=name,
+            agency=agency,
+            portal_id=portal_id,
+            level=level,
+            tags=tuple(tag or ()),
+            pages=tuple(page or ()),
+        )
+        say.err().print(f"{portal.id}: {word}. Visit it now: citywatch scan {portal.id}", markup=False)
+
+
+@portals.command("list")
+def list_portals(limit: Limit = 5000, data: Data = None, store: StoreUrl = None, json: Json = False) -> None:
+    """List registered portals."""
+    from console.house import open_house
+    from console.registry import portal_rows
+
+    with open_house(data, store=store) as house:
+        say.rows(
+            portal_rows(house, limit),
+            _PORTALS,
+            json=json,
+            empty="No portals yet. Register one: citywatch portals add URL --name NAME --agency ID",
+        )
+
+
+@portals.command("remove")
+def remove_portal(portal_id: str, data: Data = None, store: StoreUrl = None) -> None:
+    """Stop watching a portal; its history and tickets stay. `portals add` takes it up again."""
+    from console.house import open_house
+    from console.registry import retire_portal
+
+    with open_house(data, store=store) as house:
+        retire_portal(house, portal_id)
+        say.err().print(f"{portal_id}: no longer watched", markup=False)
+
+
+@portals.command("import")
+def import_portals(file: Path, data: Data = None, store: StoreUrl = None) -> None:
+    """Import portals from CSV: url, name, agency, and optionally id, level, tags, pages."""
+    from console.house import open_house
+    from console.registry import import_csv
+
+    with open_house(data, store=store) as house:
+        _report_import(*import_csv(house, file, "portal"))
+
+
+@portals.command("accept")
+def accept_face(portal_id: str, data: Data = None, store: StoreUrl = None) -> None:
+    """Accept the portal's present face as its new baseline (after a redesign)."""
+    from console.house import open_house
+    from console.portals import accept
+
+    with open_house(data, store=store) as house:
+        say.err().print(f"{portal_id}: {accept(house, portal_id)}", markup=False)
+
+
+@portals.command("judge")
+def judge_pages(paths: list[Path], json: Json = False) -> None:
+    """Judge stored pages without fetching: defaced, spam or clean, with the score and the witnesses."""
+    from console.portals import judge_files
+
+    problems: list[str] = []
+    columns = (("label", "Label"), ("score", "Score"), ("file", "File"), ("witnesses", "Witnesses"))
+    rows = judge_files(paths, problems.append)
+    if not json:
+        rows = (row | {"witnesses": " ".join(row["witnesses"])} for row in rows)
+    say.rows(rows, columns, json=json, empty="No pages there.")
+    _tell_problems(problems)
+
+
+@portals.command("compare")
+def compare_pages(
+    pairs: Annotated[
+        Path, typer.Option("--pairs", help="TSV with a column `key`; KEY.a.html, KEY.b.html beside it.")
+    ],
+    json: Json = False,
+) -> None:
+    """Compare pairs of pages, before and after: how severe is what changed, and what is it?"""
+    from console.portals import compare_files
+
+    problems: list[str] = []
+    columns = (("key", "Pair"), ("severity", "Severity"), ("changes", "Changes"))
+    rows = compare_files(pairs, problems.append)
+    if not json:
+        rows = (row | {"changes": " ".join(row["changes"])} for row in rows)
+    say.rows(rows, columns, json=json, empty="No pairs there.")
+    _tell_problems(problems)
+
+
+def _tell_problems(problems: list[str]) -> None:
+    for problem in problems:
+        say.err().print(problem, markup=False)
+    if problems:
+        raise typer.Exit(3)
+
+
+def _report_import(done: int, errors: list[str]) -> None:
+    for error in errors:
+        say.err().print(error, markup=False)
+    say.err().print(f"{done} taken, {len(errors)} refused", markup=False)
+    if errors:
+        raise typer.Exit(3)

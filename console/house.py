@@ -1,0 +1,227 @@
+"""How are the parts of one installation joined? Here, and nowhere else."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from citywatch.clock import Clock, system_clock
+from citywatch.errors import ContentError, SettingsError
+from citywatch.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from citywatch.detect.fold import Fold
+    from citywatch.detect.rulebook import Rulebook
+    from citywatch.journal.lmdb_journal import LmdbJournal
+    from citywatch.respond.catalogue import Catalogue
+    from citywatch.respond.playbook import Playbook
+    from citywatch.respond.runner import Runner
+    from citywatch.store.evidence import EvidenceFolder
+
+    from citywatch.model import Rule
+    from citywatch.ports import Responder, Sensor, Store
+    from citywatch.watch import Judge
+    from console.pulse import Pulse
+
+
+def default_data() -> Path:
+    """Where an installation is when nobody says: CITYWATCH_DATA, else the user's data folder."""
+    chosen = os.environ.get("CITYWATCH_DATA")
+    if chosen:
+        return Path(chosen)
+    home = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(home) / "citywatch"
+
+
+class House:
+    """One installation. Each part is made when it is first asked for, so that `--help` stays fast.
+
+    Not to be shared between processes; its parts may be used from several threads.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock = system_clock) -> None:
+        self.settings = settings
+        self.clock = clock
+        self._closing: list[Any] = []
+
+    @cached_property
+    def store(self) -> Store:
+        from citywatch.store import open_store
+
+        store = open_store(self.settings, self.clock)
+        self._closing.append(store)
+        return store
+
+    @cached_property
+    def journal(self) -> LmdbJournal:
+        from citywatch.journal.lmdb_journal import LmdbJournal
+
+        wanted = self.settings.journal
+        journal = LmdbJournal(
+            self.settings.data / "journal",
+            cap_mb=wanted.cap_mb,
+            drop_oldest=wanted.drop_oldest,
+            clock=self.clock,
+        )
+        self._closing.append(journal)
+        return journal
+
+    @cached_property
+    def evidence(self) -> EvidenceFolder:
+        from citywatch.store.evidence import EvidenceFolder
+
+        return EvidenceFolder(self.settings.data / "evidence")
+
+    @property
+    def content_dir(self) -> Path:
+        return self.settings.content_dir
+
+    @property
+    def imported_rules(self) -> Path:
+        """Where `citywatch rules import` puts other people's rules."""
+        return self.settings.data / "rules"
+
+    @cached_property
+    def rule_errors(self) -> list[ContentError]:
+        """Rules that were not loaded: shown by every verb that judges, and on the health page."""
+        return []
+
+    @cached_property
+    def rulebook(self) -> Rulebook:
+        from citywatch.detect.rulebook import Rulebook
+
+        extra = [self.imported_rules] if self.imported_rules.is_dir() else []
+        return Rulebook.load(
+            self.content_dir,
+            extra=extra,
+            report=self.rule_errors.append,
+            evidence=self.evidence.get,
+            cache=self.settings.data / "cache",
+        )
+
+    @property
+    def rules(self) -> Mapping[str, Rule]:
+        return self.rulebook.rules
+
+    @cached_property
+    def fold(self) -> Fold:
+        from citywatch.detect.fold import Fold
+
+        return Fold()
+
+    @cached_property
+    def playbook_errors(self) -> list[ContentError]:
+        return []
+
+    @cached_property
+    def playbooks(self) -> Sequence[Playbook]:
+        from citywatch.respond.playbook import load_playbooks
+
+        playbooks, errors = load_playbooks(self.content_dir / "playbooks")
+        self.playbook_errors.extend(errors)
+        return playbooks
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        from citywatch.respond.catalogue import Catalogue
+
+        return Catalogue(self.store)
+
+    @cached_property
+    def responders(self) -> dict[str, Responder]:
+        import responders
+
+        return responders.build(self.settings, self.store, self.clock, self.evidence, recheck=self._recheck)
+
+    def _recheck(self, portal_id: str) -> Mapping[str, Any]:
+        from console.portals import recheck
+
+        return recheck(self, portal_id)
+
+    @cached_property
+    def runner(self) -> Runner:
+        from citywatch.respond.runner import Runner
+
+        return Runner(self.store, self.playbooks, self.responders, self.catalogue, self.clock)
+
+    @cached_property
+    def judge(self) -> Judge:
+        from citywatch.watch import Judge
+
+        return Judge(
+            self.journal,
+            self.rulebook,
+            self.fold,
+            self.store,
+            own=self.catalogue.own,
+            start=self.runner.start,
+        )
+
+    @property
+    def sensors(self) -> Sequence[Sensor]:
+        import sensors
+
+        return sensors.ALL
+
+    @cached_property
+    def pulse(self) -> Pulse:
+        from console.pulse import Pulse
+
+        return Pulse(self.store, self.clock)
+
+    def health(self) -> Mapping[str, Any]:
+        """What is well and what is not, for the health page and `/healthz`."""
+        from console.pulse import health
+
+        return health(self)
+
+    def close(self) -> None:
+        """Close what was opened, newest first."""
+        while self._closing:
+            self._closing.pop().close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def open_house(
+    data: Path | None = None,
+    *,
+    store: str | None = None,
+    clock: Clock = system_clock,
+    make: bool = False,
+    overrides: Mapping[str, Any] | None = None,
+) -> House:
+    """Open an installation.
+
+    Args:
+        data: its folder; None means the default one.
+        store: where the store is, over the setting.
+        clock: the time.
+        make: make the folder when it is not there.
+        overrides: further top-level settings.
+
+    Raises:
+        SettingsError: there is no installation, it cannot be written, or a setting is wrong.
+    """
+    folder = (data or default_data()).expanduser()
+    if make:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingsError(
+                f"{folder}: cannot be made: {error.strerror}; choose another --data"
+            ) from error
+    if not folder.is_dir():
+        raise SettingsError(f"{folder}: there is no installation here; run: citywatch init --data {folder}")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise SettingsError(
+            f"{folder}: this folder cannot be written; choose another --data or mend its rights"
+        )
+    return House(load_settings(folder, overrides={"store": store, **(overrides or {})}), clock)

@@ -1,0 +1,184 @@
+"""What do captures and logs say when they are judged now?"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from citywatch.clock import stamp, system_clock
+from citywatch.errors import CityWatchError, ContentError
+from citywatch.model import Event
+from citywatch.ports import Report
+
+if TYPE_CHECKING:
+    from console.house import House
+
+_BATCH = 1000
+
+Tell = Callable[[str], object]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a replay came to."""
+
+    events: int = 0
+    sources: int = 0
+    rows: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    """One alert each, as `fold.row` writes it, most severe first."""
+    rule_errors: list[ContentError] = field(default_factory=list[ContentError])
+
+
+class Pocket:
+    """Keeps the bytes of one batch for YARA, and forgets them with the batch; bounded by the batch."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, bytes] = {}
+
+    def keep(self, data: bytes, _: str) -> str:
+        digest = sha256(data).hexdigest()
+        self._kept[digest] = data
+        return digest
+
+    def get(self, digest: str) -> bytes | None:
+        return self._kept.get(digest)
+
+    def empty(self) -> None:
+        self._kept.clear()
+
+
+def replay(
+    paths: Sequence[Path], *, data: Path | None, store: str | None, keep: bool, report: Report, tell: Tell
+) -> Outcome:
+    """Judge sources. With `keep` their events, alerts and tickets also go into the installation.
+
+    Raises:
+        CityWatchError: a path does not exist, or (with `keep`) the installation cannot be used.
+    """
+    from console.house import default_data, open_house
+
+    _refuse_missing(paths)
+    if not keep:
+        folder = data or default_data()
+        return judge_sources(folder if folder.is_dir() else None, paths, report, tell)
+    with open_house(data, store=store) as house:
+        outcome = judge_sources(house.settings.data, paths, report, tell)
+        _keep(house, paths, tell)
+        return outcome
+
+
+def _refuse_missing(paths: Sequence[Path]) -> None:
+    for path in paths:
+        if not path.exists():
+            raise CityWatchError(f"{path}: there is no such file or folder")
+
+
+def judge_sources(data: Path | None, paths: Sequence[Path], report: Report, tell: Tell) -> Outcome:
+    """Judge sources in memory, from a clean slate; nothing is kept.
+
+    Args:
+        data: an installation whose imported rules and settings hold too; None for the project's own.
+        paths: files and folders.
+        report: is told what was passed over.
+        tell: is told how far it is.
+    """
+    from citywatch.detect.fold import Fold, row
+    from citywatch.detect.rulebook import Rulebook
+
+    from citywatch.model import Severity
+    from citywatch.settings import load_settings
+
+    outcome = Outcome()
+    pocket = Pocket()
+    settings = load_settings(data or Path.cwd() / ".no-installation")
+    imported = [data / "rules"] if data and (data / "rules").is_dir() else []
+    rulebook = Rulebook.load(
+        settings.content_dir,
+        extra=imported,
+        report=outcome.rule_errors.append,
+        evidence=pocket.get,
+        cache=data / "cache" if data else None,
+    )
+    fold = Fold()
+    alerts: dict[str, dict[str, Any]] = {}
+    ingested = stamp(system_clock())
+    for events in _batches(_read(paths, report, pocket, outcome, tell)):
+        for event in events:
+            outcome.events += 1
+            event["event.sequence"] = outcome.events
+            event["event.ingested"] = ingested
+        for alert in fold.add(rulebook.judge(events)):
+            alerts[alert.id] = row(alert)
+        pocket.empty()
+        tell(f"{outcome.events} events, {len(alerts)} alerts")
+    outcome.rows = sorted(
+        alerts.values(),
+        key=lambda doc: (-Severity[str(doc["severity"])], str(doc["first_seen"]), str(doc["title"])),
+    )
+    return outcome
+
+
+def _read(
+    paths: Sequence[Path], report: Report, pocket: Pocket, outcome: Outcome, tell: Tell
+) -> Iterator[Event]:
+    from sensors.tell import sources
+
+    for path, sensor in sources(paths, report):
+        outcome.sources += 1
+        tell(f"{sensor.name}: {path.name}")
+        yield from sensor.read(path, report, pocket.keep)
+
+
+def _batches(events: Iterator[Event]) -> Iterator[list[Event]]:
+    while chunk := list(islice(events, _BATCH)):
+        yield chunk
+
+
+def _keep(house: House, paths: Sequence[Path], tell: Tell) -> None:
+    from citywatch.store.shipper import Shipper
+    from sensors.tell import sources
+
+    from citywatch.watch import gather
+
+    for path, sensor in sources(paths, lambda _: None):
+        gather(sensor, path, house.journal, report=house.pulse.problem, keep=house.evidence.keep)
+    settle(house, Shipper(house.journal, house.store), tell)
+
+
+def settle(house: House, shipper: Any, tell: Tell) -> None:
+    """Judge, store and answer everything that is in the journal."""
+    house.judge.run()
+    tell("keeping events")
+    while shipper.step():
+        pass
+    tell("responding")
+    while house.runner.tick():
+        pass
+
+
+def decode(paths: Sequence[Path], report: Report) -> None:
+    """Write the events of sources as NDJSON to standard output.
+
+    Raises:
+        CityWatchError: a path does not exist.
+    """
+    from sensors.tell import sources
+
+    _refuse_missing(paths)
+    write = sys.stdout.buffer.write
+    dumps = orjson.dumps
+    for path, sensor in sources(paths, report):
+        for event in sensor.read(path, report, _name_only):
+            write(dumps(event, option=orjson.OPT_APPEND_NEWLINE))
+    sys.stdout.buffer.flush()
+
+
+def _name_only(data: bytes, _: str) -> str:
+    return sha256(data).hexdigest()

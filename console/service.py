@@ -1,0 +1,239 @@
+"""What runs all day, and what happens when a part of it fails?
+
+Every part (gather, judge, ship, respond, portals, nightly, pulse) runs in a thread of its own, in a loop that
+survives whatever the part raises: it is counted, told, and tried again after a pause that grows.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event as Flag
+from threading import Thread
+from typing import TYPE_CHECKING
+
+from citywatch.errors import CityWatchError
+from citywatch.watch import JUDGE, gather, is_gathered
+
+if TYPE_CHECKING:
+    import uvicorn
+
+    from citywatch.settings import Settings
+    from console.house import House
+
+log = logging.getLogger("citywatch")
+
+_LONGEST_PAUSE_S = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One loop of the service."""
+
+    name: str
+    step: Callable[[], int]
+    """Does what there is to do; gives how much that was."""
+    pause_s: float
+    """How long to wait when there was nothing."""
+
+
+class Service:
+    """All parts of one installation."""
+
+    def __init__(self, house: House, inputs: Sequence[Path]) -> None:
+        self._house = house
+        self._inputs = inputs
+        self._stop = Flag()
+        self._passed_over: set[Path] = set()
+        self._gathered = Flag()
+        self._threads: list[Thread] = []
+
+    def start(self) -> None:
+        """Open everything that could be missing or wrong, then start the loops.
+
+        Raises:
+            CityWatchError: the installation cannot run; nothing was started.
+        """
+        house = self._house
+        house.judge  # noqa: B018 - compiles the rules, opens journal and store; errors belong to the caller
+        for error in (*house.rule_errors, *house.playbook_errors):
+            log.warning("%s", error)
+        for part in self._parts():
+            thread = Thread(target=self._loop, args=(part,), name=part.name, daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def stop(self) -> None:
+        """End all loops after what they are doing now."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(timeout=60)
+
+    def wait(self) -> None:
+        """Until somebody stops the service."""
+        self._stop.wait()
+
+    def ask_to_stop(self) -> None:
+        """May be called from a signal handler."""
+        self._stop.set()
+
+    def wait_idle(self) -> None:
+        """Until all inputs are gathered, judged, stored and answered."""
+        quiet = 0
+        while quiet < 2 and not self._stop.wait(0.1):  # noqa: PLR2004 - seen idle twice, so nothing was in flight
+            quiet = quiet + 1 if self._is_idle() else 0
+
+    def _is_idle(self) -> bool:
+        house = self._house
+        if not self._gathered.is_set() or house.judge.waiting:
+            return False
+        last = house.journal.health().last
+        return (
+            house.journal.cursor(JUDGE) == last
+            and house.journal.cursor("store") == last
+            and not house.runner.is_due()
+        )
+
+    def _parts(self) -> Iterator[Part]:
+        from citywatch.store.shipper import Shipper
+
+        house = self._house
+        shipper = Shipper(house.journal, house.store)
+        yield Part(name="gather", step=self._gather, pause_s=2.0)
+        yield Part(name="judge", step=self._judge, pause_s=0.05)
+        yield Part(name="ship", step=shipper.step, pause_s=0.2)
+        yield Part(name="respond", step=house.runner.tick, pause_s=0.2)
+        yield Part(name="portals", step=self._portals, pause_s=5.0)
+        yield Part(name="nightly", step=self._nightly, pause_s=20.0)
+        yield Part(name="pulse", step=self._pulse, pause_s=5.0)
+
+    def _loop(self, part: Part) -> None:
+        pause = part.pause_s
+        while not self._stop.is_set():
+            try:
+                done = part.step()
+            except Exception as error:  # one failing part must not stop the others, nor end itself
+                known = isinstance(error, CityWatchError)
+                log.log(
+                    logging.WARNING if known else logging.ERROR,
+                    "%s: %s",
+                    part.name,
+                    error,
+                    exc_info=not known,
+                )
+                self._house.pulse.failed(part.name, error)
+                pause = min(max(pause, 0.5) * 2, _LONGEST_PAUSE_S)
+                self._stop.wait(pause)
+                continue
+            self._house.pulse.well(part.name)
+            if done:
+                self._house.pulse.count(part.name, done=done)
+            pause = part.pause_s
+            if not done:
+                self._stop.wait(pause)
+
+    def _gather(self) -> int:
+        from sensors.tell import sources
+
+        house = self._house
+        done = 0
+        for path, sensor in sources(self._inputs, self._tell_once):
+            if self._stop.is_set():
+                return done
+            if is_gathered(path, house.journal):
+                continue
+            outcome = gather(
+                sensor, path, house.journal, report=house.pulse.problem, keep=house.evidence.keep
+            )
+            house.pulse.count(f"sensor:{sensor.name}", events=outcome.new, sources=1)
+            done += 1
+        self._gathered.set()
+        return done
+
+    def _tell_once(self, problem: object) -> None:
+        from citywatch.model import Problem
+
+        if isinstance(problem, Problem) and Path(problem.source) not in self._passed_over:
+            self._passed_over.add(Path(problem.source))
+            log.warning("%s", problem)
+            self._house.pulse.problem(problem)
+
+    def _judge(self) -> int:
+        judged = self._house.judge.step()
+        return judged + self._house.judge.flush()
+
+    def _portals(self) -> int:
+        from console.portals import visit_due
+
+        return visit_due(self._house)
+
+    def _nightly(self) -> int:
+        from console.nightly import tick
+
+        return tick(self._house)
+
+    def _pulse(self) -> int:
+        self._house.pulse.count("service")
+        self._house.pulse.write()
+        return 0
+
+
+def serve(
+    data: Path | None,
+    store: str | None,
+    *,
+    inputs: Sequence[Path],
+    until_idle: bool,
+    address: tuple[str, int] | None,
+) -> None:
+    """Run the service until it is stopped, or until there is nothing left to do.
+
+    Raises:
+        CityWatchError: the installation cannot run; tells why.
+    """
+    from console.house import open_house
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    with open_house(data, store=store) as house:
+        watched = [*inputs, *(Path(text) for text in house.settings.watch.inputs)]
+        service = Service(house, watched)
+        web = _web(house, *address) if address else None
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: service.ask_to_stop())
+        service.start()
+        if web:
+            Thread(target=web.run, name="console", daemon=True).start()
+        if until_idle:
+            service.wait_idle()
+        else:
+            service.wait()
+        if web:
+            web.should_exit = True
+        service.stop()
+
+
+def _web(house: House, host: str, port: int) -> uvicorn.Server:
+    import uvicorn
+
+    from console.web.app import make_app
+
+    _warn_open_address(host, house.settings)
+    config = uvicorn.Config(make_app(house), host=host, port=port, log_level="warning", server_header=False)
+    server = uvicorn.Server(config)
+    # Signals belong to the service; uvicorn takes them only on the main thread.
+    log.info("console: http://%s:%d/", host, port)
+    return server
+
+
+def _warn_open_address(host: str, _: Settings) -> None:
+    if host not in {"127.0.0.1", "::1", "localhost"}:
+        log.warning("the console listens on %s without TLS: put a TLS proxy before it", host)
+
+
+def serve_console(house: House, host: str, port: int) -> None:
+    """Serve the console alone until it is stopped."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    _web(house, host, port).run()
