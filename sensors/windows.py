@@ -9,11 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import lru_cache
-from ipaddress import ip_address
-from typing import Any
 
 from citywatch import schema
 from citywatch.model import Event
+from sensors.address import address, port
 
 SYSMON = "Microsoft-Windows-Sysmon/Operational"
 CATEGORIES: dict[tuple[str, str], str] = {
@@ -88,34 +87,6 @@ def short_name(channel: str) -> str:
     return known or re.sub(r"[^a-z0-9]+", "-", channel.lower()).strip("-")[:80] or "unknown"
 
 
-def address(value: Any) -> str | None:
-    """An IP address as events carry it, or nothing.
-
-    >>> address("::ffff:10.0.0.7"), address("-")
-    ('10.0.0.7', None)
-    """
-    if not isinstance(value, str) or not 1 < len(value) < 64:  # noqa: PLR2004 - no address is longer
-        return None
-    return _address(value)
-
-
-@lru_cache(maxsize=20_000)
-def _address(value: str) -> str | None:
-    try:
-        found = ip_address(value.partition("%")[0])
-    except ValueError:
-        return None
-    mapped = getattr(found, "ipv4_mapped", None)
-    return str(mapped or found)
-
-
-def _port(value: Any) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        return None
-    text = str(value)
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 5 else None  # noqa: PLR2004 - 65535
-
-
 def _put(event: Event, name: str, value: str | int | None) -> None:
     if value is not None:
         event[name] = value
@@ -129,8 +100,8 @@ def _text(event: Event, name: str) -> str | None:
 def _connection(event: Event) -> None:
     _put(event, "source.ip", address(_text(event, "SourceIp")))
     _put(event, "destination.ip", address(_text(event, "DestinationIp")))
-    _put(event, "source.port", _port(event.get("winlog.event_data.SourcePort")))
-    _put(event, "destination.port", _port(event.get("winlog.event_data.DestinationPort")))
+    _put(event, "source.port", port(event.get("winlog.event_data.SourcePort")))
+    _put(event, "destination.port", port(event.get("winlog.event_data.DestinationPort")))
     _put(event, "destination.domain", _text(event, "DestinationHostname"))
     _put(event, "network.transport", _text(event, "Protocol"))
 

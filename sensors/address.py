@@ -1,0 +1,55 @@
+"""Which address does a log mean?"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from ipaddress import ip_address
+
+LONGEST = 64
+
+
+def address(value: object) -> str | None:
+    """An IP address as events carry it, or nothing.
+
+    >>> address("::ffff:10.0.0.7"), address("[2001:DB8::1]"), address("-"), address(7)
+    ('10.0.0.7', '2001:db8::1', None, None)
+    """
+    if not isinstance(value, str) or not 1 < len(value) < LONGEST:
+        return None
+    return _address(value)
+
+
+@lru_cache(maxsize=50_000)
+def _address(value: str) -> str | None:
+    try:
+        found = ip_address(value.strip("[]").partition("%")[0])
+    except ValueError:
+        return None
+    return str(getattr(found, "ipv4_mapped", None) or found)
+
+
+def port(value: object) -> int | None:
+    """A port number, or nothing.
+
+    >>> port("443"), port(70000), port("x")
+    (443, None, None)
+    """
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return None
+    text = str(value)
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 6 else -1  # noqa: PLR2004 - 65535
+    return number if 0 <= number <= 65_535 else None  # noqa: PLR2004
+
+
+def count(value: object) -> int | None:
+    """A count (bytes, packets, a status), or nothing.
+
+    >>> count("12"), count(-1), count("12a")
+    (12, None, None)
+    """
+    if isinstance(value, bool) or not isinstance(value, int | str | float):
+        return None
+    if isinstance(value, float):
+        return int(value) if 0 <= value < 1 << 63 else None
+    text = str(value)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None  # noqa: PLR2004 - 2^63

@@ -1,0 +1,106 @@
+"""When does a log line say it happened?
+
+Every log writes time its own way; events carry `clock.stamp`. A time before 1970 or past 9998 is no time.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import lru_cache
+
+from citywatch.clock import stamp
+
+MONTHS = {
+    "Jan": 1,
+    "Feb": 2,
+    "Mar": 3,
+    "Apr": 4,
+    "May": 5,
+    "Jun": 6,
+    "Jul": 7,
+    "Aug": 8,
+    "Sep": 9,
+    "Oct": 10,
+    "Nov": 11,
+    "Dec": 12,
+}
+FIRST, LAST = 1970, 9998
+SHORTEST = 19
+"""Characters of an ISO time down to the second."""
+
+
+def written(moment: datetime) -> str:
+    """A time as events carry it; without a zone it is UTC.
+
+    Raises:
+        ValueError: it is not a time that a log can have.
+    """
+    if not FIRST <= moment.year <= LAST:
+        raise ValueError(f"no log was written in the year {moment.year}")
+    return stamp(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+
+
+def iso(text: str) -> str:
+    """An ISO 8601 time as events carry it.
+
+    >>> iso("2026-11-22T10:00:00.123456+0700"), iso("2026-11-22 03:00:00")
+    ('2026-11-22T03:00:00.123456Z', '2026-11-22T03:00:00.000000Z')
+
+    Raises:
+        ValueError: it is none.
+    """
+    if len(text) == 31 and text[19] == "." and text[17:19] < "60" and _digits(text[17:19] + text[20:26]):  # noqa: PLR2004
+        return f"{_minute(text[:16], text[26:])}{text[16:26]}Z"
+    if len(text) < SHORTEST:
+        raise ValueError(f"no such time: {text[:40]}")
+    try:
+        return written(datetime.fromisoformat(text.removesuffix(" UTC")))
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"no such time: {text[:40]}") from error
+
+
+def _digits(text: str) -> bool:
+    return text.isascii() and text.isdigit()
+
+
+@lru_cache(maxsize=1024)
+def _minute(text: str, zone: str) -> str:
+    """The minute in UTC: the lines of a log share it, so it is worked out once."""
+    return written(datetime.fromisoformat(f"{text}:00{zone}"))[:16]
+
+
+def epoch(seconds: float) -> str:
+    """Seconds (or, when it is that large, milliseconds) since 1970 as events carry it.
+
+    >>> epoch(1_700_000_000.5)
+    '2023-11-14T22:13:20.500000Z'
+
+    Raises:
+        ValueError: out of range.
+    """
+    try:
+        whole = seconds / 1000 if seconds > 1e11 else seconds  # noqa: PLR2004 - the year 5138
+        return written(datetime.fromtimestamp(whole, UTC))
+    except (OverflowError, OSError) as error:
+        raise ValueError(f"no such time: {seconds}") from error
+
+
+@lru_cache(maxsize=4096)
+def common_log(text: str) -> str:
+    """`22/Nov/2026:10:00:00 +0700` as events carry it.
+
+    >>> common_log("22/Nov/2026:10:00:00 +0700")
+    '2026-11-22T03:00:00.000000Z'
+
+    Raises:
+        ValueError: it is no such time.
+    """
+    day, month, rest = text.split("/")
+    year, clock = rest.split(":", 1)
+    number = MONTHS.get(month.title())
+    if number is None:
+        raise ValueError(f"no month is called '{month}'")
+    try:
+        return written(datetime.strptime(f"{year}-{number}-{day} {clock}", "%Y-%m-%d %H:%M:%S %z"))
+    except OverflowError as error:
+        raise ValueError(f"no such time: {text}") from error
