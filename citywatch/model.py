@@ -200,12 +200,22 @@ class Ticket:
     changed_at: str = ""
     assignee: str = ""
     alert_ids: tuple[str, ...] = ()
+    """The first 200; `alert_count` counts all, and each alert's state names its ticket."""
+    alerts_by_run: dict[str, int] = field(default_factory=dict[str, int])
+    """How many alerts each run brought."""
+    merged_into: str = ""
+    """The ticket that goes on in its stead."""
     rule_ids: tuple[str, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     history: tuple[Change, ...] = ()
     guide_vi: str = ""
     guide_en: str = ""
     run_id: str = ""
+
+    @property
+    def alert_count(self) -> int:
+        """How many alerts it is about, also those that are not listed."""
+        return sum(self.alerts_by_run.values()) or len(self.alert_ids)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,288 @@
+"""Which states may a ticket be in, how does it move between them, and how is one opened or joined?
+
+One open ticket a key. A ticket's number comes from a counter record; which ticket a key has open stands in a
+record of its own (`ticket_key`), written before the ticket, so that a kill between the two neither doubles a
+ticket nor leaves a gap in the numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from citywatch.clock import stamp
+from citywatch.errors import CityWatchError, Conflict, StoreError
+from citywatch.model import Change, Evidence, Severity, Ticket, from_doc, repeatable_id, to_doc
+from citywatch.ports import Record, Store
+
+TRANSITIONS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
+    {
+        "new": frozenset({"triage", "confirmed", "false_positive", "duplicate", "on_hold"}),
+        "triage": frozenset({"confirmed", "false_positive", "duplicate", "on_hold"}),
+        "confirmed": frozenset({"contained", "recovered", "false_positive", "duplicate", "on_hold"}),
+        "contained": frozenset({"confirmed", "recovered", "on_hold"}),
+        "recovered": frozenset({"confirmed", "reported", "closed", "on_hold"}),
+        "reported": frozenset({"closed"}),
+        "on_hold": frozenset(
+            {"triage", "confirmed", "contained", "recovered", "false_positive", "duplicate"}
+        ),
+        "closed": frozenset({"reopened"}),
+        "false_positive": frozenset({"reopened"}),
+        "duplicate": frozenset({"reopened"}),
+        "reopened": frozenset({"triage", "confirmed", "false_positive", "duplicate", "on_hold"}),
+    }
+)
+"""From each state, the states it may move to."""
+
+CLOSED: Final = frozenset({"closed", "false_positive", "duplicate"})
+"""States in which nobody works on it any more: an alert of the same key opens a new ticket."""
+
+NEEDS_NOTE: Final = frozenset({"on_hold", "false_positive", "duplicate", "reopened"})
+"""Moves that must say why."""
+
+ALERTS_LISTED = 200
+"""A ticket lists this many alerts by id and counts all; each alert's state names its ticket."""
+HISTORY_LINES = 2000
+TRIES = 50
+"""How often an optimistic write is repeated when others write the same record."""
+
+
+@dataclass(eq=False)
+class NotAllowed(CityWatchError):  # noqa: N818 - what the caller may show as it is
+    """A move that the transition table does not have, or that lacks its reason."""
+
+    ticket_id: str
+    state: str
+    to: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.ticket_id}: cannot move from '{self.state}' to '{self.to}': {self.why}"
+
+
+def move(ticket: Ticket, to: str, *, by: str, at: str, note: str = "") -> Ticket:
+    """Move a ticket to another state, with a line in its history.
+
+    Raises:
+        NotAllowed: the table has no such move, or the move must say why and does not.
+
+    >>> ticket = Ticket(id="HN-2026-000001", key="k", title="t", severity=Severity.high)
+    >>> move(ticket, "triage", by="lan", at="2026-11-22T08:00:00.000000Z").state
+    'triage'
+    >>> move(ticket, "closed", by="lan", at="2026-11-22T08:00:00.000000Z")
+    Traceback (most recent call last):
+    ...
+    citywatch.respond.lifecycle.NotAllowed: HN-2026-000001: cannot move from 'new' to 'closed': from here it \
+may go to confirmed, duplicate, false_positive, on_hold, triage
+    """
+    allowed = TRANSITIONS.get(ticket.state, frozenset())
+    if to not in allowed:
+        raise NotAllowed(ticket.id, ticket.state, to, f"from here it may go to {', '.join(sorted(allowed))}")
+    if to in NEEDS_NOTE and not note.strip():
+        raise NotAllowed(ticket.id, ticket.state, to, "this move needs a reason")
+    line = Change(at=at, by=by, what=f"{ticket.state} → {to}", note=note)
+    return replace(ticket, state=to, changed_at=at, history=_longer(ticket.history, line))
+
+
+def noted(ticket: Ticket, line: Change) -> Ticket:
+    """A ticket with one more line of history; the very same line is not written twice."""
+    if any((old.by, old.what, old.note) == (line.by, line.what, line.note) for old in ticket.history):
+        return ticket
+    return replace(ticket, changed_at=line.at, history=_longer(ticket.history, line))
+
+
+def _longer(history: tuple[Change, ...], line: Change) -> tuple[Change, ...]:
+    """Keep the first half and the newest: the opening must not be pushed out by chatter."""
+    if len(history) < HISTORY_LINES:
+        return (*history, line)
+    half = HISTORY_LINES // 2
+    return (*history[:half], *history[-half + 1 :], line)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """What a new ticket shall say, or what joins the one that is open."""
+
+    key: str
+    title: str
+    severity: Severity
+    agency: str = ""
+    asset: str = ""
+    category: str = ""
+    tlp: str = "AMBER"
+    due_at: str = ""
+    alert_ids: tuple[str, ...] = ()
+    alert_count: int = 1
+    rule_ids: tuple[str, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    guide_vi: str = ""
+    guide_en: str = ""
+    run_id: str = ""
+    by: str = "citywatch"
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """The ticket that the draft became or joined."""
+
+    ticket: Ticket
+    joined: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Numbering:
+    """How ticket ids are written: `HN-2026-000123`, the year being that of the city's own time."""
+
+    organisation: str = "HN"
+    timezone: str = "Asia/Ho_Chi_Minh"
+
+    def year(self, moment: datetime) -> int:
+        return moment.astimezone(ZoneInfo(self.timezone)).year
+
+
+def open_or_join(store: Store, draft: Draft, *, now: datetime, numbering: Numbering) -> Opened:
+    """Open a ticket, or join the one that is open for this key. Asked again, it gives the same ticket.
+
+    Raises:
+        StoreError: others kept writing the same records (`TRIES` times).
+    """
+    slot = repeatable_id("ticket", draft.key)
+    for _ in range(TRIES):
+        try:
+            return _try_open(store, draft, slot, now, numbering)
+        except Conflict:
+            continue
+    raise StoreError(f"the ticket of key '{draft.key}' could not be opened: others kept writing it")
+
+
+def _try_open(store: Store, draft: Draft, slot: str, now: datetime, numbering: Numbering) -> Opened:
+    pointer = store.get("ticket_key", slot)
+    if pointer is not None:
+        ticket_id = str(pointer.doc["ticket_id"])
+        record = store.get("ticket", ticket_id)
+        if record is None:
+            return _create(store, draft, ticket_id, now)
+        ticket = _followed(store, record)
+        known = from_doc(ticket.doc, Ticket)
+        if known.state not in CLOSED or (draft.run_id and draft.run_id == known.run_id):
+            return _join(store, draft, ticket, known, now)
+    ticket_id = _number(store, slot, now, numbering)
+    store.put_if(
+        "ticket_key", slot, {"key": draft.key, "ticket_id": ticket_id}, pointer.version if pointer else 0
+    )
+    return _create(store, draft, ticket_id, now)
+
+
+def _followed(store: Store, record: Record) -> Record:
+    """The ticket that this one was merged into, at most a few merges away."""
+    for _ in range(10):
+        into = str(record.doc.get("merged_into", ""))
+        following = store.get("ticket", into) if into else None
+        if following is None:
+            break
+        record = following
+    return record
+
+
+def _number(store: Store, slot: str, now: datetime, numbering: Numbering) -> str:
+    """Take the next number, or the one that this key took before a kill and did not use."""
+    year = numbering.year(now)
+    name = f"ticket-{year}"
+    counter = store.get("counter", name)
+    value = int(counter.doc["value"]) if counter else 0
+    last = _ticket_id(numbering, year, value)
+    if counter and counter.doc.get("taken_by") == slot and store.get("ticket", last) is None:
+        return last
+    store.put_if("counter", name, {"value": value + 1, "taken_by": slot}, counter.version if counter else 0)
+    return _ticket_id(numbering, year, value + 1)
+
+
+def _ticket_id(numbering: Numbering, year: int, value: int) -> str:
+    return f"{numbering.organisation}-{year}-{value:06d}"
+
+
+def _create(store: Store, draft: Draft, ticket_id: str, now: datetime) -> Opened:
+    at = stamp(now)
+    ticket = Ticket(
+        id=ticket_id,
+        key=draft.key,
+        title=draft.title,
+        severity=draft.severity,
+        agency=draft.agency,
+        asset=draft.asset,
+        category=draft.category,
+        tlp=draft.tlp,
+        opened_at=at,
+        due_at=draft.due_at,
+        changed_at=at,
+        alert_ids=draft.alert_ids[:ALERTS_LISTED],
+        alerts_by_run={draft.run_id: draft.alert_count} if draft.run_id else {},
+        rule_ids=draft.rule_ids,
+        evidence=draft.evidence,
+        history=(Change(at=at, by=draft.by, what="opened", note=draft.note),),
+        guide_vi=draft.guide_vi,
+        guide_en=draft.guide_en,
+        run_id=draft.run_id,
+    )
+    store.put_if("ticket", ticket_id, to_doc(ticket), 0)
+    return Opened(ticket=ticket, joined=False)
+
+
+def _join(store: Store, draft: Draft, record: Record, ticket: Ticket, now: datetime) -> Opened:
+    if draft.run_id and ticket.run_id == draft.run_id:
+        return Opened(ticket=ticket, joined=False)
+    line = Change(at=stamp(now), by=draft.by, what="joined", note=draft.note or draft.title)
+    joined = noted(with_alerts(ticket, draft), line)
+    joined = replace(joined, evidence=tuple(dict.fromkeys((*ticket.evidence, *draft.evidence)))[:200])
+    if joined != ticket:
+        store.put_if("ticket", ticket.id, to_doc(joined), record.version)
+    return Opened(ticket=joined, joined=True)
+
+
+def with_alerts(ticket: Ticket, draft: Draft) -> Ticket:
+    """A ticket that a draft's alerts joined: listed up to a bound, counted by run; severity only rises."""
+    counts = ticket.alerts_by_run
+    if draft.run_id:
+        counts = counts | {draft.run_id: max(counts.get(draft.run_id, 0), draft.alert_count)}
+    return replace(
+        ticket,
+        alert_ids=tuple(dict.fromkeys((*ticket.alert_ids, *draft.alert_ids)))[:ALERTS_LISTED],
+        alerts_by_run=counts,
+        rule_ids=tuple(dict.fromkeys((*ticket.rule_ids, *draft.rule_ids)))[:ALERTS_LISTED],
+        severity=max(ticket.severity, draft.severity),
+    )
+
+
+def change_ticket(store: Store, ticket_id: str, change: Callable[[Ticket], Ticket]) -> Ticket | None:
+    """Read, change, write, again until nobody was in between; None when there is no such ticket.
+
+    A ticket that was merged is followed to the one that goes on.
+
+    Raises:
+        StoreError: others kept writing it (`TRIES` times).
+    """
+    for _ in range(TRIES):
+        record = store.get("ticket", ticket_id)
+        if record is None:
+            return None
+        record = _followed(store, record)
+        ticket = from_doc(record.doc, Ticket)
+        changed = change(ticket)
+        if changed == ticket:
+            return ticket
+        try:
+            store.put_if("ticket", ticket.id, to_doc(changed), record.version)
+        except Conflict:
+            continue
+        return changed
+    raise StoreError(f"ticket {ticket_id} could not be changed: others kept writing it")
+
+
+def is_open(doc: Mapping[str, Any]) -> bool:
+    """This ticket document is of one that people still work on."""
+    return doc.get("state") not in CLOSED
