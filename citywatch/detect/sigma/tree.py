@@ -1,8 +1,9 @@
 """What does a rule ask, in our own words?
 
 pySigma's condition tree, with modifiers applied, our field names put in and placeholders filled, as plain
-data: it can be stored (msgspec, never pickle), evaluated slowly (`oracle`), compiled (`compile`) and turned into a
-store's condition (`hunt`). Hot path: msgspec Structs instead of dataclasses, because they carry the tag.
+data: it can be stored (msgspec, never pickle), evaluated slowly (`oracle`), compiled (`compile`) and turned
+into a store's condition (`hunt`). Hot path: msgspec Structs instead of dataclasses, because they carry the
+tag.
 
 Text is compared without regard to letter case unless `cased`; see `fold`.
 """
