@@ -16,13 +16,12 @@ if TYPE_CHECKING:
     from citywatch.detect.fold import Fold
     from citywatch.detect.rulebook import Rulebook
     from citywatch.journal.lmdb_journal import LmdbJournal
+    from citywatch.model import Rule
+    from citywatch.ports import Responder, Sensor, Store
     from citywatch.respond.catalogue import Catalogue
     from citywatch.respond.playbook import Playbook
     from citywatch.respond.runner import Runner
     from citywatch.store.evidence import EvidenceFolder
-
-    from citywatch.model import Rule
-    from citywatch.ports import Responder, Sensor, Store
     from citywatch.watch import Judge
     from console.pulse import Pulse
 
@@ -85,11 +84,6 @@ class House:
         return self.settings.data / "rules"
 
     @cached_property
-    def rule_errors(self) -> list[ContentError]:
-        """Rules that were not loaded: shown by every verb that judges, and on the health page."""
-        return []
-
-    @cached_property
     def rulebook(self) -> Rulebook:
         from citywatch.detect.rulebook import Rulebook
 
@@ -97,10 +91,14 @@ class House:
         return Rulebook.load(
             self.content_dir,
             extra=extra,
-            report=self.rule_errors.append,
             evidence=self.evidence.get,
             cache=self.settings.data / "cache",
         )
+
+    @property
+    def rule_errors(self) -> list[ContentError]:
+        """Rules that were not loaded: told by every verb that judges, and on the health page."""
+        return [refusal.error for refusal in self.rulebook.refusals if refusal.kind == "refused"]
 
     @property
     def rules(self) -> Mapping[str, Rule]:
@@ -110,7 +108,7 @@ class House:
     def fold(self) -> Fold:
         from citywatch.detect.fold import Fold
 
-        return Fold()
+        return Fold(self.rulebook.windows)
 
     @cached_property
     def playbook_errors(self) -> list[ContentError]:

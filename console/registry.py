@@ -139,7 +139,7 @@ def retire_portal(house: House, portal_id: str) -> None:
 
 def import_csv(house: House, file: Path, kind: str) -> tuple[int, list[str]]:
     """Take agencies or portals from CSV; give how many were taken, and an error for each other line."""
-    from citywatch.respond.catalogue import read_agencies, read_portals
+    from citywatch.respond.register import read_agencies, read_portals
 
     errors: list[str] = []
 

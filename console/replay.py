@@ -91,7 +91,6 @@ def judge_sources(data: Path | None, paths: Sequence[Path], report: Report, tell
     """
     from citywatch.detect.fold import Fold, row
     from citywatch.detect.rulebook import Rulebook
-
     from citywatch.model import Severity
     from citywatch.settings import load_settings
 
@@ -102,11 +101,11 @@ def judge_sources(data: Path | None, paths: Sequence[Path], report: Report, tell
     rulebook = Rulebook.load(
         settings.content_dir,
         extra=imported,
-        report=outcome.rule_errors.append,
         evidence=pocket.get,
         cache=data / "cache" if data else None,
     )
-    fold = Fold()
+    outcome.rule_errors = [each.error for each in rulebook.refusals if each.kind == "refused"]
+    fold = Fold(rulebook.windows)
     alerts: dict[str, dict[str, Any]] = {}
     ingested = stamp(system_clock())
     for events in _batches(_read(paths, report, pocket, outcome, tell)):
@@ -142,25 +141,13 @@ def _batches(events: Iterator[Event]) -> Iterator[list[Event]]:
 
 
 def _keep(house: House, paths: Sequence[Path], tell: Tell) -> None:
-    from citywatch.store.shipper import Shipper
-    from sensors.tell import sources
-
     from citywatch.watch import gather
+    from console.settle import settle
+    from sensors.tell import sources
 
     for path, sensor in sources(paths, lambda _: None):
         gather(sensor, path, house.journal, report=house.pulse.problem, keep=house.evidence.keep)
-    settle(house, Shipper(house.journal, house.store), tell)
-
-
-def settle(house: House, shipper: Any, tell: Tell) -> None:
-    """Judge, store and answer everything that is in the journal."""
-    house.judge.run()
-    tell("keeping events")
-    while shipper.step():
-        pass
-    tell("responding")
-    while house.runner.tick():
-        pass
+    settle(house, tell)
 
 
 def decode(paths: Sequence[Path], report: Report) -> None:

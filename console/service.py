@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import signal
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event as Flag
@@ -195,11 +196,15 @@ def serve(
         CityWatchError: the installation cannot run; tells why.
     """
     from console.house import open_house
+    from console.settle import judging
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    with open_house(data, store=store) as house:
+    with ExitStack() as stack:
+        house = stack.enter_context(open_house(data, store=store))
         watched = [*inputs, *(Path(text) for text in house.settings.watch.inputs)]
         service = Service(house, watched)
+        if not stack.enter_context(judging(house)):
+            raise CityWatchError(f"{house.settings.data}: another service judges here already; stop it first")
         web = _web(house, *address) if address else None
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: service.ask_to_stop())

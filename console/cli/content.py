@@ -49,7 +49,7 @@ def show_rule(rule_id: str, data: Data = None, json: Json = False) -> None:
 
 @rules.command("check")
 def check_rules(folder: Folder = None, data: Data = None, json: Json = False) -> None:
-    """Check rules like a compiler does: file, line, what is wrong, what to do. Exit code 1 when anything is."""
+    """Check rules like a compiler does: file, line, what is wrong, what to do. Exit code 1 on any."""
     from console.content import check_rules as check
 
     errors, count = check(data, folder)
@@ -64,9 +64,9 @@ def check_rules(folder: Folder = None, data: Data = None, json: Json = False) ->
 
 
 @rules.command("test")
-def test_rules(folder: Folder = None, data: Data = None, json: Json = False) -> None:
+def run_samples(folder: Folder = None, data: Data = None, json: Json = False) -> None:
     """Run each rule on its samples: those that must fire, and those that must stay silent."""
-    from console.content import test_rules as run
+    from console.content import run_samples as run
 
     results = run(data, folder)
     wrong = [row for row in results if not row["ok"]]
@@ -87,7 +87,7 @@ def import_rules(
     data: Data = None,
     json: Json = False,
 ) -> None:
-    """Take other people's rules in: each is loaded, not for our events, or refused, and the report says why."""
+    """Take other people's rules in; each is loaded, not for our events, or refused, and told why."""
     from console.content import import_archive
 
     rows = import_archive(data, archive)

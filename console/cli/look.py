@@ -23,6 +23,8 @@ _ALERTS = (
     ("first_seen", "First seen (UTC)"),
 )
 
+NO_PORTALS = "No portals yet. Register one: citywatch portals add URL --name NAME --agency ID"
+
 SHOWN_PROBLEMS = 20
 """So many problems of one command are printed one by one; the rest is counted."""
 
@@ -120,7 +122,7 @@ def scan(
         rows,
         columns,
         json=json,
-        empty="No portals yet. Register one: citywatch portals add URL --name NAME --agency ID",
+        empty=NO_PORTALS,
     )
 
 

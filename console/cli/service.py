@@ -32,7 +32,7 @@ def watch(
     data: Data = None,
     store: StoreUrl = None,
 ) -> None:
-    """Run the service: sensors, judge, responders, nightly scans, console. Stop it with Ctrl-C; a kill loses nothing."""
+    """Run the service: sensors, judge, responders, nightly scans, console. A kill loses nothing."""
     from console.service import serve
 
     serve(
