@@ -1,0 +1,312 @@
+"""Which events of single rules make more together than alone?
+
+The judge feeds every hit of a rule in `wants`, in the order of the journal, and ends each batch with
+`settle`. The match that opens a burst comes out of `feed` at once. What joins a burst later comes out of
+`settle`, one match a burst and batch, with the exact number of events that joined: folded, the count is exact
+wherever batches end. All matches of a burst share its `window` id, which follows from the rule, the group and
+the event that opened it.
+
+Time is event time, per group: an event up to `late_s` older than its group's newest is taken as if it had
+come in order; older ones are judged among themselves. Memory is bounded by groups and by events over all
+rules; the rule that holds most gives up the groups it has not touched for longest, and `health` tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from citywatch.clock import micros
+from citywatch.detect.sigma.load import CorrelationRule
+from citywatch.detect.sigma.measure import TEMPORAL
+from citywatch.detect.sigma.table import Hit, Pending, RuleLoad, Table, opened
+from citywatch.detect.sigma.window import Entry, Found, Group, pack, unpack
+from citywatch.model import Event, Match
+
+LATE_S = 600
+"""How much older than its group's newest an event may be and still count as if it had come in order."""
+MOST_GROUPS = 1_000_000
+MOST_ENTRIES = 2_000_000
+MOST_IN_GROUP = 10_000
+_EVICT_AT_ONCE = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorrelatorHealth:
+    """How much the correlations remember, and what they had to forget."""
+
+    groups: int
+    entries: int
+    groups_limit: int
+    entries_limit: int
+    evicted: int
+    """Groups forgotten for want of room while their time was not over."""
+    late: int
+    """Events older than their group's watermark, judged among themselves."""
+    dropped: int
+    """Events lost: too many in one group, or older than the old."""
+    unusable: int
+    """Hits whose event has no usable time."""
+    rules: Mapping[str, RuleLoad] = field(default_factory=dict[str, RuleLoad])
+
+
+class Correlator:
+    """Follows every correlation of a rule set."""
+
+    def __init__(
+        self,
+        rules: Sequence[CorrelationRule],
+        *,
+        late_s: int = LATE_S,
+        most_groups: int = MOST_GROUPS,
+        most_entries: int = MOST_ENTRIES,
+        most_in_group: int = MOST_IN_GROUP,
+        share: tuple[int, int] = (0, 1),
+    ) -> None:
+        """Take the rules; with `share=(k, n)` only the groups of the k-th of n workers.
+
+        A chained correlation needs its base's matches, which may lie with another worker: with chains, n
+        must be 1.
+
+        Raises:
+            ValueError: a rule asks for something that cannot be followed, or chains form a circle.
+        """
+        self._tables = {rule.rule.id: Table(rule, late_s=late_s, cap=most_in_group) for rule in rules}
+        self._share = share
+        self._most_groups, self._most_entries = most_groups, most_entries
+        self._groups = self._entries = self._unusable = 0
+        self._by_base: dict[str, list[Table]] = {}
+        self._pending: dict[tuple[str, bytes], dict[str, Pending]] = {}
+        self._dirty: dict[str, tuple[Table, bytes] | None] = {}
+        self._join()
+
+    def _join(self) -> None:
+        for table in self._tables.values():
+            for base in dict.fromkeys(table.rule.base_ids):
+                inner = self._tables.get(base)
+                if inner is None:
+                    self._by_base.setdefault(base, []).append(table)
+                else:
+                    inner.outer.append(table)
+                    inner.quiet = inner.quiet or not table.rule.generate
+        if self._share[1] != 1 and any(table.outer for table in self._tables.values()):
+            raise ValueError("chained correlations cannot be shared among workers by group")
+        for table in self._tables.values():
+            _refuse_circle(table, ())
+
+    @property
+    def wants(self) -> frozenset[str]:
+        """Ids of the rules whose hits must be fed."""
+        return frozenset(self._by_base)
+
+    def feed(self, rule_id: str, event: Event) -> list[Match]:
+        """Take one hit of a rule; give the matches that it opens (chained ones too)."""
+        tables = self._by_base.get(rule_id)
+        if not tables:
+            return []
+        try:
+            at = micros(event["@timestamp"])
+        except (KeyError, TypeError, ValueError):
+            self._unusable += 1
+            return []
+        out: list[Match] = []
+        for table in tables:
+            self._take(table, rule_id, event, at, out)
+        return out
+
+    def settle(self) -> list[Match]:
+        """End a batch: one match for each burst that grew, so that counts are exact."""
+        bursts = [pending for group in self._pending.values() for pending in group.values()]
+        self._pending = {}
+        return [pending.match() for pending in bursts]
+
+    def changes(self) -> dict[str, bytes | None]:
+        """State that changed since the last call; None deletes a key. Call `settle` before."""
+        changed: dict[str, bytes | None] = {}
+        for name, where in self._dirty.items():
+            group = where[0].find(where[1]) if where is not None else None
+            changed[name] = None if group is None else pack(group)
+        self._dirty = {}
+        return changed
+
+    def restore(self, state: Mapping[str, bytes]) -> None:
+        """Take up what was saved; state of rules that ask something else now, or are gone, is given up."""
+        marks = {table.mark: table for table in self._tables.values()}
+        for name, raw in state.items():
+            mark, _, digest = name.partition(".")
+            table = marks.get(mark)
+            try:
+                group = unpack(raw) if table is not None else None
+                key = bytes.fromhex(digest)
+            except (msgspec.MsgspecError, ValueError):
+                group, key = None, b""
+            if table is None or group is None:
+                self._dirty[name] = None
+            else:
+                self._enter(table, key, group)
+                table.clock = max(table.clock, group.newest)
+
+    def adopt(self, older: Correlator) -> None:
+        """Take over the groups of rules that ask the same in an older rule set (reload without a gap)."""
+        marks = {table.mark: table for table in self._tables.values()}
+        for table in older._tables.values():
+            mine = marks.get(table.mark)
+            for key, group in (*table.old.items(), *table.young.items()):
+                if mine is None:
+                    self._dirty[table.name(key)] = None
+                else:
+                    self._enter(mine, key, group)
+            if mine is not None:
+                mine.clock, mine.turned = table.clock, table.turned
+        for name, where in older._dirty.items():
+            mine = None if where is None else marks.get(where[0].mark)
+            self._dirty[name] = None if mine is None or where is None else (mine, where[1])
+
+    def health(self) -> CorrelatorHealth:
+        tables = self._tables.values()
+        return CorrelatorHealth(
+            groups=self._groups,
+            entries=self._entries,
+            groups_limit=self._most_groups,
+            entries_limit=self._most_entries,
+            evicted=sum(table.evicted for table in tables),
+            late=sum(table.late for table in tables),
+            dropped=sum(table.dropped for table in tables),
+            unusable=self._unusable,
+            rules={table.rule.rule.id: table.load() for table in tables},
+        )
+
+    # -- one hit -----------------------------------------------------------------------------------------
+
+    def _take(self, table: Table, base: str, event: Event, at: int, out: list[Match]) -> None:
+        what = table.what(base, event)
+        if what is None:
+            return
+        entry: Entry | None = None
+        for key, parts in table.groups_of(base, event):
+            if int.from_bytes(key[:4], "big") % self._share[1] != self._share[0]:
+                continue
+            if not table.first_time(event, key):
+                continue
+            if entry is None:
+                entry = (at, what, table.note(event))
+            self._put(table, Hit(base, key, parts, event), entry, out)
+
+    def _put(self, table: Table, hit: Hit, entry: Entry, out: list[Match]) -> None:
+        group, question = table.group(hit.key), table.question
+        is_new = not group.entries
+        era = self._era(table, group, entry[0])
+        before = len(era.entries)
+        found = era.put(entry, question)
+        size = len(era.entries)
+        if size > question.trim_at and (size & 63 == 0 or size > question.cap):
+            table.dropped += era.trim(question)
+        self._count(table, int(is_new), len(era.entries) - before)
+        self._dirty[table.name(hit.key)] = (table, hit.key)
+        for one in found:
+            self._burst(table, hit, era, one, out)
+        if table.tick(entry[0]):
+            self._turn(table)
+        if self._groups > self._most_groups or self._entries > self._most_entries:
+            self._evict()
+
+    def _era(self, table: Table, group: Group, at: int) -> Group:
+        """The group itself, or for an event older than the watermark the group of its past."""
+        late = table.question.late
+        if not group.entries or at >= group.newest - late:
+            return group
+        table.late += 1
+        past = group.past
+        if past is not None and past.entries and at < past.newest - late:
+            table.dropped += len(past.entries)
+            self._count(table, 0, -len(past.entries))
+            past = None
+        if past is None:
+            past = group.past = Group()
+        return past
+
+    def _burst(self, table: Table, hit: Hit, era: Group, found: Found, out: list[Match]) -> None:
+        where = (table.mark, hit.key)
+        burst = found.burst
+        if burst is None:
+            waiting = self._pending.pop(where, {})
+            out += [pending.match() for pending in waiting.values()]
+            match, burst = opened(table, hit, found)
+            era.bursts = [*(era.bursts or ()), burst]
+            if not table.quiet:
+                out.append(match)
+        else:
+            burst.start, burst.end = min(burst.start, found.start), max(burst.end, found.end)
+            burst.take(found.fresh, different=table.question.type == "value_count")
+            if not table.quiet:
+                group = self._pending.setdefault(where, {})
+                pending = group.get(burst.window)
+                if pending is None:
+                    pending = group[burst.window] = Pending(table, burst)
+                pending.take(found, hit.event)
+        for outer in table.outer:
+            if found.burst is None or outer.rule.type in TEMPORAL:
+                self._chain(outer, Hit(table.rule.rule.id, b"", (), hit.event), burst.window, found.end, out)
+
+    def _chain(self, outer: Table, hit: Hit, window: str, at: int, out: list[Match]) -> None:
+        """A burst is an event to the correlations built on it; to temporal ones as long as it goes on."""
+        what = outer.what(hit.base, hit.event)
+        if what is None:
+            return
+        entry = (at, what, outer.note(hit.event, window))
+        for key, parts in outer.groups_of(hit.base, hit.event):
+            group = outer.find(key)
+            if group is not None and group.supersede(entry):
+                self._count(outer, 0, -1)
+            self._put(outer, Hit(hit.base, key, parts, hit.event), entry, out)
+
+    # -- room --------------------------------------------------------------------------------------------
+
+    def _enter(self, table: Table, key: bytes, group: Group) -> None:
+        table.young[key] = group
+        self._count(table, 1, group.size())
+
+    def _count(self, table: Table, groups: int, entries: int) -> None:
+        table.entries += entries
+        self._groups += groups
+        self._entries += entries
+
+    def _forget(self, table: Table, key: bytes, group: Group) -> None:
+        self._count(table, -1, -group.size())
+        self._dirty[table.name(key)] = (table, key)
+        if not table.is_over(group):
+            table.evicted += 1
+
+    def _turn(self, table: Table) -> None:
+        """Forget groups that nothing has touched for a timespan and whose time is over."""
+        kept: dict[bytes, Group] = {}
+        for key, group in table.old.items():
+            if table.is_over(group):
+                self._forget(table, key, group)
+            else:
+                kept[key] = group
+        kept.update(table.young)
+        table.old, table.young, table.queue = kept, {}, None
+        table.turned = table.clock
+
+    def _evict(self) -> None:
+        """Make room: the rule that holds most gives up what it has not touched for longest."""
+        if self._groups > self._most_groups:
+            table = max(self._tables.values(), key=len)
+        else:
+            table = max(self._tables.values(), key=lambda table: table.entries)
+        for _ in range(_EVICT_AT_ONCE):
+            key = table.oldest()
+            if key is None:
+                break
+            self._forget(table, key, table.old.pop(key))
+
+
+def _refuse_circle(table: Table, path: tuple[str, ...]) -> None:
+    rule_id = table.rule.rule.id
+    if rule_id in path:
+        raise ValueError(f"correlations build on each other in a circle: {' -> '.join((*path, rule_id))}")
+    for outer in table.outer:
+        _refuse_circle(outer, (*path, rule_id))
