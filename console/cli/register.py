@@ -164,7 +164,7 @@ def remove_portal(portal_id: str, data: Data = None, store: StoreUrl = None) -> 
 
 @portals.command("import")
 def import_portals(file: Path, data: Data = None, store: StoreUrl = None) -> None:
-    """Import portals from CSV: url, name, agency, and optionally id, level, tags, pages."""
+    """Import portals from CSV: url, name, agency, and optionally id, level, tags, inner_pages, active."""
     from console.house import open_house
     from console.registry import import_csv
 
