@@ -1,1 +1,1 @@
-"""What do the city's web portals show?"""
+"""What do the city's portals show, and to whom?"""

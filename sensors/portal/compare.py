@@ -1,0 +1,176 @@
+"""What differs between a page and its face, and which of it is dangerous?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sensors.portal.baseline import Face
+from sensors.portal.danger import dangers_of_handler, dangers_of_script, foreign
+from sensors.portal.page import Block, Link, Page, domain_of, key_of, steady
+from sensors.portal.signs import find_signs
+from sensors.portal.spam import spam_among
+
+_VOLATILE = 2
+"""A place where new text came on this many visits changes by itself."""
+_SPAM = 0.7
+_SIGNED = 0.4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """What is new against a face. Empty when the page looks like itself."""
+
+    changed: tuple[str, ...] = ()
+    text: float = 0.0
+    """Share of the visible text that changed, 0 to 1; places that always change do not count."""
+    domains: tuple[str, ...] = ()
+    scripts: tuple[str, ...] = ()
+    frames: tuple[str, ...] = ()
+    forms: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+    dangerous: tuple[str, ...] = ()
+    title_before: str = ""
+    spam_words: tuple[str, ...] = ()
+    spam_domains: tuple[str, ...] = ()
+
+
+class _Found:
+    """Collects what one comparison finds."""
+
+    def __init__(self) -> None:
+        self.changed: dict[str, None] = {}
+        self.dangerous: dict[str, None] = {}
+
+    def note(self, kind: str, *dangers: str) -> None:
+        self.changed[kind] = None
+        self.dangerous.update(dict.fromkeys(dangers))
+
+
+def compare(face: Face, page: Page) -> Difference:
+    """Compare a page with its face."""
+    found = _Found()
+    own = domain_of(page.url)
+    known = {own, *face.domains, *map(domain_of, (*face.frames, *face.forms))}
+    fresh, share = _text(face, page, found)
+    links = [link for link in page.links if link.domain and link.domain not in face.domains]
+    _links(links, found)
+    spam = spam_among(fresh, links, head="" if steady(page.title) in face.titles else page.title)
+    if spam.score >= _SPAM and spam.score > face.spam:
+        found.note("text", "spam.links" if spam.domains else "spam.text")
+    before = _title(face, page, found, share)
+    scripts = _scripts(face, page, found, (own, known))
+    frames = _frames(face, page, found, known)
+    forms = _forms(face, page, found, known)
+    _elsewhere(face, page, found, known)
+    _replaced(face, page, found, share)
+    return Difference(
+        changed=tuple(found.changed),
+        text=round(share, 3),
+        domains=tuple(dict.fromkeys(link.domain for link in links))[:50],
+        scripts=tuple(scripts)[:50],
+        frames=tuple(frames)[:50],
+        forms=tuple(forms)[:50],
+        added=tuple(block.text[:200] for block in fresh[:20]),
+        dangerous=tuple(found.dangerous),
+        title_before=before,
+        spam_words=spam.words if spam.score >= _SPAM else (),
+        spam_domains=spam.domains,
+    )
+
+
+def _text(face: Face, page: Page, found: _Found) -> tuple[list[Block], float]:
+    known = set(face.known)
+    volatile = {place for place, times in face.places.items() if times >= _VOLATILE}
+    now: dict[str, int] = {}
+    fresh: list[Block] = []
+    counted = 0
+    for block in page.blocks:
+        if not block.hidden:
+            now[block.key] = len(block.text)
+        if block.key in face.blocks or block.key in known or (block.hidden and block.key in face.hidden):
+            continue
+        fresh.append(block)
+        if not block.hidden and block.place not in volatile:
+            counted += len(block.text)
+    gone = sum(size for key, size in face.blocks.items() if key not in now)
+    total = sum(now.values()) + sum(face.blocks.values())
+    if fresh:
+        found.note("text")
+        signs = find_signs("\n".join(block.text for block in fresh))
+        if signs.score >= _SIGNED:
+            found.note("text", "text.defaced")
+    return fresh, (counted + gone) / total if total and (counted or gone) else 0.0
+
+
+def _links(links: list[Link], found: _Found) -> None:
+    if links:
+        found.note("links")
+    if any(
+        link.hidden not in {"", "noscript", "not_displayed"} and foreign(link.domain, ()) for link in links
+    ):
+        found.note("links", "links.hidden")
+
+
+def _title(face: Face, page: Page, found: _Found, share: float) -> str:
+    if steady(page.title) in face.titles:
+        return ""
+    found.note("title")
+    if find_signs(page.title).score >= _SIGNED:
+        found.note("title", "title.defaced")
+    elif share > 0.5:  # noqa: PLR2004 - more than half of the page with it
+        found.note("title", "title.replaced")
+    return face.titles[0] if face.titles else ""
+
+
+def _scripts(face: Face, page: Page, found: _Found, around: tuple[str, set[str]]) -> list[str]:
+    fresh = [script for script in page.scripts if script.key not in face.scripts]
+    for script in fresh:
+        found.note("scripts", *dangers_of_script(script, *around))
+    for handler in page.handlers:
+        if key_of(handler) not in face.handlers:
+            found.note("scripts", *dangers_of_handler(handler, *around))
+    return [script.url or f"inline {script.key}" for script in fresh]
+
+
+def _frames(face: Face, page: Page, found: _Found, known: set[str]) -> list[str]:
+    fresh = [frame for frame in page.frames if steady(frame.url) not in face.frames]
+    for frame in fresh:
+        strange = foreign(frame.domain, known)
+        found.note("iframes", *(["frame.foreign"] if strange else []))
+        if frame.hidden and strange:
+            found.note("iframes", "frame.hidden")
+    return [frame.url for frame in fresh]
+
+
+def _forms(face: Face, page: Page, found: _Found, known: set[str]) -> list[str]:
+    fresh = [form for form in page.forms if steady(form.target.partition("?")[0]) not in face.forms]
+    for form in fresh:
+        found.note("forms", *(["form.foreign"] if foreign(form.domain, known) else []))
+    return [form.target for form in fresh]
+
+
+def _elsewhere(face: Face, page: Page, found: _Found, known: set[str]) -> None:
+    """Refresh, pictures, style sheets and language."""
+    if page.refresh and page.refresh != face.refresh:
+        found.note("redirect", *(["refresh.foreign"] if page.refresh_domain else []))
+    images = [image for image in page.images if key_of(image.url.partition("?")[0]) not in face.images]
+    if images:
+        strange = any(foreign(image.domain, known) for image in images)
+        found.note("images", *(["image.foreign"] if strange else []))
+    styles = [style for style in page.styles if style.partition("?")[0] not in face.styles]
+    if styles:
+        strange = any(foreign(domain_of(style), known) for style in styles)
+        found.note("styles", *(["style.foreign"] if strange else []))
+    if page.language != face.language:
+        found.note("language")
+
+
+def _replaced(face: Face, page: Page, found: _Found, share: float) -> None:
+    """The whole page is another one: its text, its title and most of its insides are gone."""
+    nodes = face.counts.get("nodes", 0)
+    shrunk = page.nodes * 3 < nodes
+    text = sum(len(block.text) for block in page.blocks if not block.hidden)
+    if share > 0.9 and shrunk:  # noqa: PLR2004 - nearly nothing of the text is left
+        found.note("text", "page.replaced")
+        if text < 200 and page.images:  # noqa: PLR2004 - a picture with a line under it
+            found.note("images", "page.picture")

@@ -1,0 +1,100 @@
+"""Is an element kept from the eyes of a visitor, and how?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+_RULE = re.compile(r"([^{}]{1,400})\{([^{}]{0,2000})\}")
+_NAME = re.compile(r"^[.#]([A-Za-z_][\w-]{0,80})$")
+_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+_TESTS: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("not_displayed", re.compile(r"(?:^|;)display:none")),
+    ("not_visible", re.compile(r"(?:^|;)visibility:(?:hidden|collapse)")),
+    ("off_screen", re.compile(r"(?:left|top|right|bottom|text-indent|margin-left|margin-top):-\d{3,}")),
+    ("off_screen", re.compile(r"transform:[^;]*translate[xy3d]*\(-\d{4,}")),
+    ("tiny", re.compile(r"font-size:(?:0|1px|0\.\d+)(?:px|em|rem|pt|%)?(?:;|!|$)")),
+    ("tiny", re.compile(r"(?:^|;)(?:max-)?(?:height|width):[01](?:px)?(?:;|!|$).*overflow:hidden")),
+    ("tiny", re.compile(r"overflow:hidden.*(?:^|;)(?:max-)?(?:height|width):[01](?:px)?(?:;|!|$)")),
+    ("transparent", re.compile(r"(?:^|;)opacity:0?(?:\.0+)?(?:;|!|$)")),
+    ("clipped", re.compile(r"clip:rect\(0|clip-path:inset\((?:50|100)%")),
+    ("transparent", re.compile(r"(?:^|;)color:transparent")),
+)
+_PAIR = re.compile(r"(?:^|;)(background-color|background|color):(#[0-9a-f]{3,6}|[a-z]+)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """Classes and ids that the page's own style elements keep from sight."""
+
+    classes: Mapping[str, str]
+    ids: Mapping[str, str]
+
+
+def how_styled(style: str) -> str:
+    """How a style keeps its element from sight, or nothing.
+
+    >>> how_styled("position:absolute; left: -9999px")
+    'off_screen'
+    >>> how_styled("color: red")
+    ''
+    """
+    plain = "".join(style.lower().split())[:2000]
+    for name, test in _TESTS:
+        if test.search(plain):
+            return name
+    colors: dict[str, str] = dict(_PAIR.findall(plain))
+    back = colors.get("background-color") or colors.get("background")
+    return "same_color" if back and back == colors.get("color") else ""
+
+
+def sheet_of(css: str) -> Sheet:
+    """Read the plain class and id rules of a style sheet.
+
+    >>> sheet_of(".x{display:none} div{opacity:0}").classes
+    {'x': 'not_displayed'}
+    """
+    classes: dict[str, str] = {}
+    ids: dict[str, str] = {}
+    for selectors, body in _RULE.findall(_COMMENT.sub("", css)):
+        how = how_styled(body)
+        if not how:
+            continue
+        for selector in selectors.split(","):
+            found = _NAME.match(selector.strip())
+            if found:
+                (classes if selector.strip()[0] == "." else ids)[found.group(1)] = how
+    return Sheet(classes=classes, ids=ids)
+
+
+def how_hidden(tag: str, attributes: Mapping[str, str | None], sheet: Sheet) -> str:
+    """How this element is kept from sight, or nothing; what is inside it inherits that."""
+    if tag in {"noscript", "noframes"}:
+        return "noscript"
+    if not attributes:
+        return ""
+    if "hidden" in attributes:
+        return "not_displayed"
+    style = attributes.get("style")
+    how = how_styled(style) if style else ""
+    if how:
+        return how
+    if tag in {"marquee", "iframe", "embed", "object", "frame"} and _is_tiny(attributes):
+        return "tiny"
+    return _by_sheet(attributes, sheet)
+
+
+def _by_sheet(attributes: Mapping[str, str | None], sheet: Sheet) -> str:
+    own = sheet.ids.get(attributes.get("id") or "", "")
+    if own or not sheet.classes:
+        return own
+    for name in (attributes.get("class") or "").split():
+        if name in sheet.classes:
+            return sheet.classes[name]
+    return ""
+
+
+def _is_tiny(attributes: Mapping[str, str | None]) -> bool:
+    sizes = [(attributes.get(side) or "").strip().removesuffix("px") for side in ("width", "height")]
+    return any(size.isdigit() and int(size) <= 5 for size in sizes)  # noqa: PLR2004 - pixels

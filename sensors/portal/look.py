@@ -1,0 +1,132 @@
+"""What do all witnesses say of one fetched page?
+
+A `Look` is one page in one view on one visit: what came, what each witness found in it, how it differs from
+its face. `fields` writes it as the portal's part of an event.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sensors.portal.baseline import Face, face_of, grow
+from sensors.portal.compare import Difference, compare
+from sensors.portal.danger import foreign
+from sensors.portal.defaced import Defaced, judge_defaced
+from sensors.portal.exposure import Exposure, find_exposure
+from sensors.portal.fetch import Fetched
+from sensors.portal.leak import Leak, find_leak
+from sensors.portal.page import Page, domain_of
+from sensors.portal.spam import Spam, find_spam
+from sensors.portal.walk import parse_page
+
+_LEARN_SPAM = 0.6
+_LEARN_DEFACED = 0.5
+_REDESIGN = 0.75
+NO_SPAM, NOT_DEFACED, NO_LEAK = Spam(), Defaced(), Leak()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """One page in one view on one visit."""
+
+    path: str
+    view: str
+    fetched: Fetched
+    page: Page | None = None
+    difference: Difference | None = None
+    spam: Spam = NO_SPAM
+    defaced: Defaced = NOT_DEFACED
+    exposure: Exposure | None = None
+    leak: Leak = NO_LEAK
+    face: Face | None = None
+    """What it shows, grown from the face before."""
+    dangerous: tuple[str, ...] = ()
+    cloaked: bool = False
+
+    @property
+    def quiet(self) -> bool:
+        """Nothing in it keeps a baseline from learning it."""
+        change = self.difference.text if self.difference is not None else 0.0
+        return (
+            self.page is not None
+            and not self.dangerous
+            and not self.cloaked
+            and self.spam.score < _LEARN_SPAM
+            and self.defaced.score < _LEARN_DEFACED
+            and change < _REDESIGN
+        )
+
+
+def look_at(fetched: Fetched, before: Face | None, *, path: str, view: str) -> Look:
+    """Let every witness see one fetched page; an answer that is no HTML is judged by its text alone."""
+    if not fetched.available:
+        return Look(path=path, view=view, fetched=fetched)
+    page = parse_page(fetched.body, fetched.final_url, fetched.header("Content-Type"))
+    difference = compare(before, page) if before is not None else None
+    spam, defaced = find_spam(page), judge_defaced(page)
+    now = face_of(page, path=path, view=view, spam=spam.score, defaced=defaced.score)
+    return Look(
+        path=path,
+        view=view,
+        fetched=fetched,
+        page=page,
+        difference=difference,
+        spam=spam,
+        defaced=defaced,
+        exposure=find_exposure(page),
+        leak=find_leak([*(block.text for block in page.blocks), *page.comments]),
+        face=grow(before, now, page) if before is not None else now,
+        dangerous=tuple(dict.fromkeys((*(difference.dangerous if difference else ()), *_led_away(fetched)))),
+    )
+
+
+def _led_away(fetched: Fetched) -> list[str]:
+    asked, came = domain_of(fetched.url), domain_of(fetched.final_url)
+    return ["redirect.foreign"] if asked != came and foreign(came, (asked,)) else []
+
+
+def fields_of(look: Look) -> dict[str, Any]:
+    """The witnesses' fields of an event; what is absent was not found."""
+    fields: dict[str, Any] = {}
+    if look.page is not None:
+        fields["citywatch.portal.title"] = look.page.title[:500]
+        fields["citywatch.portal.defaced.score"] = look.defaced.score
+        fields["citywatch.portal.defaced.signs"] = list(look.defaced.signs)
+        fields["citywatch.portal.spam.score"] = look.spam.score
+    if look.cloaked:
+        fields["citywatch.portal.cloaked"] = True
+    fields["citywatch.portal.change.dangerous"] = list(look.dangerous)
+    fields |= _found(look)
+    if look.difference is not None:
+        fields |= _difference(look.difference)
+    return {name: value for name, value in fields.items() if value not in ("", [])}
+
+
+def _found(look: Look) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    if look.spam.words or look.spam.domains:
+        fields["citywatch.portal.spam.words"] = list(look.spam.words)
+        fields["citywatch.portal.spam.domains"] = list(look.spam.domains)
+        fields["citywatch.portal.spam.hidden"] = look.spam.hidden
+    if look.exposure is not None:
+        fields["citywatch.portal.exposure.kind"] = look.exposure.kind
+        fields["citywatch.portal.exposure.proof"] = look.exposure.proof
+    if look.leak.count:
+        fields["citywatch.portal.leak.kinds"] = list(look.leak.kinds)
+        fields["citywatch.portal.leak.count"] = look.leak.count
+        fields["citywatch.portal.leak.samples"] = list(look.leak.samples)
+    return fields
+
+
+def _difference(difference: Difference) -> dict[str, Any]:
+    return {
+        "citywatch.portal.changed": list(difference.changed),
+        "citywatch.portal.change.text": difference.text,
+        "citywatch.portal.change.domains": list(difference.domains),
+        "citywatch.portal.change.scripts": list(difference.scripts),
+        "citywatch.portal.change.iframes": list(difference.frames),
+        "citywatch.portal.change.forms": list(difference.forms),
+        "citywatch.portal.change.added": list(difference.added),
+        "citywatch.portal.title_before": difference.title_before,
+    }

@@ -1,0 +1,55 @@
+"""Which sentences of a defacer stand in a text?
+
+Each sign has a name and a weight: how sure one such sentence makes us, in a text that is new on a page. Pages
+*about* hacking use many of the words, so a sign needs the shape of a signature: who did it, or a taunt.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from sensors.portal.spelling import fold, unleet
+
+_TABLE = Path(__file__).parent / "tables" / "defacer_signs.tsv"
+_ABOUT = re.compile(
+    r"\b(?:article|tutorial|report(?:ed|s)?|according to|researchers?|how to|learn|course|victims?|"
+    r"incidents?|headlines?|news|canh bao|huong dan|theo|bai viet|tin tuc|nghien cuu|phong tranh|"
+    r"cong an|chuyen gia)\b"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signs:
+    """Names of the signs that were found, and how sure they make us together (0 to 1)."""
+
+    names: tuple[str, ...] = ()
+    score: float = 0.0
+
+
+@cache
+def _signs() -> tuple[tuple[str, float, re.Pattern[str]], ...]:
+    rows = (line.split("\t") for line in _TABLE.read_text(encoding="utf-8").splitlines()[1:] if line)
+    return tuple((name, float(weight), re.compile(pattern)) for name, weight, pattern in rows)
+
+
+def find_signs(text: str) -> Signs:
+    """Find a defacer's sentences.
+
+    >>> find_signs("H4ck3d by Gh0st").names
+    ('hacked_by',)
+    >>> find_signs("Công an cảnh báo thủ đoạn mới").names
+    ()
+    """
+    folded = fold(text[:200_000])
+    plain = unleet(folded)
+    names: dict[str, None] = {}
+    left = 1.0
+    for name, weight, pattern in _signs():
+        if pattern.search(plain) or (plain != folded and pattern.search(folded)):
+            names[name] = None
+            left *= 1.0 - weight
+    about = len(_ABOUT.findall(plain[:20_000]))
+    return Signs(names=tuple(names), score=round((1.0 - left) / (1.0 + 0.15 * about), 3))

@@ -1,0 +1,69 @@
+"""Which plain letters does a text mean, however it is dressed up?
+
+Spammers write `nhà cái` without marks, with Cyrillic look-alikes, full-width or mathematical letters, or with
+zero-width letters between. Look-alikes: Unicode TR 39, only those met in Latin text.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_LOOK_ALIKE = str.maketrans(
+    "аеорсухіјѕԁһԛԝьϲвгнкмтпАВЕКМНОРСТУХІЈЅαβγεικνορτυχωΑΒΕΖΗΙΚΜΝΟΡΤΥΧɡɑıłøđĐ@$",
+    "aeopcyxijsdhqwbcbrhkmtnABEKMHOPCTYXIJSabyeikvoptuxwABEZHIKMNOPTYXgailodDas",
+)
+_IGNORED = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0]"
+)
+_SPACE = re.compile(r"[\s_.\-–—·•|/*~]+")
+_CYRILLIC = re.compile(r"[а-яА-ЯёЁ]{4,}")
+_LEET = str.maketrans("0134578", "oieastb")
+
+
+def fold(text: str) -> str:
+    """Lower case, no marks, look-alikes to Latin, no invisible letters, separators to one space.
+
+    >>> fold("Nhà CÁI  u\u200by-tín")
+    'nha cai uy tin'
+    >>> fold("саsіno")
+    'casino'
+    """
+    shown = _IGNORED.sub("", text)
+    plain = unicodedata.normalize("NFKD", shown)
+    bare = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    if not bare.isascii():
+        bare = bare.translate(_LOOK_ALIKE)
+    return _SPACE.sub(" ", bare.lower()).strip()
+
+
+def unleet(folded: str) -> str:
+    """Digits that stand for letters, inside words only.
+
+    >>> unleet("h4ck3d by 2020")
+    'hacked by 2020'
+    """
+    return " ".join(
+        word.translate(_LEET) if any(letter.isalpha() for letter in word) else word
+        for word in folded.split(" ")
+    )
+
+
+def is_disguised(text: str) -> bool:
+    """Has invisible letters inside words, or Latin words spelled partly with Cyrillic or Greek ones.
+
+    >>> is_disguised("са\u200bsino"), is_disguised("Ủy ban nhân dân"), is_disguised("Москва")
+    (True, False, False)
+    """
+    if text.isascii():
+        return False
+    if _CYRILLIC.fullmatch(text):
+        return False
+    return _MIXED.search(text) is not None
+
+
+_MIXED = re.compile(
+    "[A-Za-zÀ-ỹ](?:[\u200b-\u200d\u2060\u00ad\ufeff]|[а-яіјѕαεορν])[A-Za-zÀ-ỹ]"
+    "|[A-Za-z][а-яіјѕαεορν]|[а-яіјѕαεορν]\u200b?[A-Za-z]"
+)
