@@ -1,7 +1,7 @@
 """Which little city does the demo attack, and by whom?
 
-Everything here is made up: the names are those of kinds of offices, the addresses are private or set aside for
-documentation (RFC 1918, RFC 5737), the domains end in `.example`.
+Everything here is made up: the names are those of kinds of offices, the addresses are private or set aside
+for documentation (RFC 1918, RFC 5737), the domains end in `.example`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What happens to a little city when it is attacked, and what does CityWatch make of it?
 
-Eight portals are served on loopback, captures and logs with attacks in them are made, and everything goes the
-same way as in earnest: sensors, journal, rules, alerts, playbooks, tickets. The table at the end is read from the
-store.
+Eight portals are served on loopback, captures and logs with attacks in them are made, and everything goes
+the same way as in earnest: sensors, journal, rules, alerts, playbooks, tickets. The table at the end is read
+from the store.
 """
 
 from __future__ import annotations
@@ -251,7 +251,7 @@ def summary(outcome: Outcome) -> dict[str, Any]:
                 "agency": ticket.agency,
                 "asset": ticket.asset,
                 "severity": ticket.severity.name,
-                "rule ids": sorted(ticket.rule_ids),
+                "rule_ids": sorted(ticket.rule_ids),
             }
             for ticket in outcome.tickets
         ],
@@ -279,7 +279,8 @@ def _show(house: House, outcome: Outcome) -> None:
     touched = {deed.agency for deed in (city.DEFACED, city.HIDDEN_SPAM, city.EXPOSED)}
     untouched = len(city.AGENCIES) - len(touched)
     say.out().print(
-        f"\n{outcome.events} events, {outcome.matches} matches, {outcome.alerts} alerts, {len(outcome.tickets)} tickets; "
+        f"\n{outcome.events} events, {outcome.matches} matches, {outcome.alerts} alerts, "
+        f"{len(outcome.tickets)} tickets; "
         f"{len(outcome.unexpected)} false tickets on the {untouched} untouched portals and elsewhere",
         markup=False,
     )

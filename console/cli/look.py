@@ -137,7 +137,7 @@ def hunt(
     store: StoreUrl = None,
     json: Json = False,
 ) -> None:
-    """Look for a rule in what is stored; each hit is verified by the evaluator, so both stores answer alike."""
+    """Look for a rule in what is stored; each hit is verified, so that both stores answer alike."""
     from console.house import open_house
     from console.hunts import hunt as run
 
