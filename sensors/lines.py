@@ -223,8 +223,8 @@ def line_id(sensor: bytes, offset: int, line: bytes) -> str:
     return blake2b(line, digest_size=16, salt=offset.to_bytes(16, "little"), person=sensor).hexdigest()
 
 
-Translate = Callable[[bytes], Event | None]
-"""Turns a line into an event without id; None when it says nothing; ValueError (with why) when it is bad."""
+Translate = Callable[[bytes], "Event | list[Event]"]
+"""Turns a line into an event without id, or several, or none; ValueError (with why) when it is bad."""
 
 
 def read_log(
@@ -245,8 +245,9 @@ def read_log(
         except ValueError as error:
             tally.add(f"line {place.line}", str(error))
             continue
-        if event is not None:
-            event["event.id"] = line_id(sensor, offset, line)
-            event["log.file.path"] = name
-            event["log.offset"] = offset
-            yield event
+        several = event if isinstance(event, list) else (event,)
+        for number, one in enumerate(several):
+            one["event.id"] = line_id(sensor, offset + number, line)
+            one["log.file.path"] = name
+            one["log.offset"] = offset
+            yield one

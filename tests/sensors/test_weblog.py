@@ -35,7 +35,7 @@ ASKED = {
     "headers": {"User-Agent": ["curl"]},
 }
 CADDY = {"ts": 1700000000.5, "request": ASKED, "status": 401, "size": 3}
-HOSTILE: list[dict[str, object]] = [{"uri": "/", "headers": {"User-Agent": []}}, {"uri": ["/"], "headers": 7}, {}]
+HOSTILE: list[dict[str, object]] = [{"uri": "/", "headers": {"User-Agent": []}}, {"uri": ["/"], "headers": 7}]
 
 
 def read(path: Path, place: Place | None = None, *, whole: bool = True) -> tuple[list[Event], list[Problem]]:

@@ -1,0 +1,156 @@
+"""What did Suricata see?
+
+EVE JSON, all event types, into the same datasets as the network sensor's own events, so that one rule serves
+both. An alert of Suricata's becomes `network.alert`. What ECS has no name for is kept under
+`suricata.eve.<type>.`. Records are plain dicts here: this is a hot path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+from citywatch.model import Event
+from citywatch.ports import Keep, Report
+from sensors.address import address, port
+from sensors.json_value import Record, flatten, parse, record, text, texts
+from sensors.lines import Place, Tally, read_log, text_head
+from sensors.suricata import PARTS, WHOLE
+from sensors.when import iso
+
+PASSED_OVER = frozenset(
+    {
+        *("timestamp", "event_type", "flow_id", "parent_id", "tx_id", "pcap_cnt", "pcap_filename", "host"),
+        *("src_ip", "src_port", "dest_ip", "dest_port", "ip_v", "proto", "app_proto", "app_proto_ts"),
+        *("app_proto_tc", "community_id", "in_iface", "vlan", "ether", "pkt_src", "packet", "packet_info"),
+        *("payload", "payload_printable", "stream", "netflow", "tcp", "metadata", "files"),
+    }
+)
+"""Read elsewhere, or of no use to a rule."""
+DATASETS = {
+    "fileinfo": "network.file",
+    "krb5": "network.kerberos",
+    "netflow": "network.flow",
+    "http2": "network.http",
+    "ftp_data": "network.ftp",
+    "mdns": "network.dns",
+}
+CATEGORIES = {
+    "alert": ["network", "intrusion_detection"],
+    "http": ["network", "web"],
+    "fileinfo": ["network", "file"],
+}
+KINDS = {"alert": "alert", "stats": "metric"}
+NETWORK = ["network"]
+PROTOCOLS = frozenset(
+    {"dns", "http", "tls", "ssh", "ftp", "smtp", "smb", "rdp", "dhcp", "snmp", "sip", "mqtt", "quic", "tftp"}
+)
+_NAMED = {
+    "community_id": "network.community_id",
+    "in_iface": "observer.ingress.interface.name",
+    "host": "observer.name",
+}
+_ETHER = {"src_mac": "source.mac", "dest_mac": "destination.mac"}
+
+
+def translate(line: bytes) -> Event:
+    """The event of one line, without an id.
+
+    Raises:
+        ValueError: it is no EVE line.
+    """
+    whole = parse(line)
+    kind = whole.get("event_type")
+    if kind.__class__ is not str:
+        raise ValueError("not an EVE line: it has no event_type")
+    try:
+        return _event(whole, str(kind))
+    except (TypeError, AttributeError, KeyError) as error:
+        raise ValueError(
+            f"an EVE line of type '{str(kind)[:40]}' lacks a value or has one of the wrong kind"
+        ) from error
+
+
+def _event(whole: Record, kind: str) -> Event:
+    event: Event = {
+        "@timestamp": iso(whole["timestamp"]),
+        "event.kind": KINDS.get(kind) or "event",
+        "event.category": CATEGORIES.get(kind) or NETWORK,
+        "event.dataset": _dataset(kind),
+        "event.module": "eve",
+    }
+    _ends(event, whole)
+    _header(event, whole, kind)
+    for name, value in whole.items():
+        if name in PASSED_OVER:
+            continue
+        if name in PARTS:
+            PARTS[name](event, value)
+        elif name == kind or value.__class__ is not dict:
+            flatten(event, f"suricata.eve.{name}", value)
+    if kind in WHOLE:
+        WHOLE[kind](event, whole)
+    return event
+
+
+@lru_cache(maxsize=256)
+def _dataset(kind: str) -> str:
+    return DATASETS.get(kind) or "network." + "".join(
+        letter if letter.isalnum() else "-" for letter in kind[:40]
+    )
+
+
+def _ends(event: Event, whole: Record) -> None:
+    source, target = address(whole.get("src_ip")), address(whole.get("dest_ip"))
+    if source:
+        event["source.ip"] = source
+        event["network.type"] = "ipv6" if ":" in source else "ipv4"
+    if target:
+        event["destination.ip"] = target
+    begin, end = port(whole.get("src_port")), port(whole.get("dest_port"))
+    if begin is not None:
+        event["source.port"] = begin
+    if end is not None:
+        event["destination.port"] = end
+
+
+def _header(event: Event, whole: Record, kind: str) -> None:
+    transport = text(whole, "proto")
+    if transport:
+        event["network.transport"] = transport.lower()
+    protocol = text(whole, "app_proto") or (kind if kind in PROTOCOLS else "")
+    if protocol and protocol != "failed":
+        event["network.protocol"] = protocol
+    texts(event, whole, _NAMED)
+    number = whole.get("flow_id")
+    if number is not None:
+        event["suricata.eve.flow_id"] = str(number)
+    vlan = whole.get("vlan")
+    if vlan is not None:
+        event["network.vlan.id"] = [str(tag) for tag in vlan] if vlan.__class__ is list else [str(vlan)]
+    if "ether" in whole:
+        texts(event, record(whole, "ether"), _ETHER)
+
+
+class Eve:
+    """Reads Suricata's EVE JSON."""
+
+    @property
+    def name(self) -> str:
+        return "eve"
+
+    def recognizes(self, head: bytes, name: str) -> bool:
+        """One of the first lines is an object with `event_type` and `timestamp`."""
+        del name
+        return any(
+            line.lstrip().startswith(b"{") and b'"event_type"' in line and b'"timestamp"' in line
+            for line in text_head(head).split(b"\n")[:20]
+        )
+
+    def read(
+        self, path: Path, report: Report, keep: Keep, *, place: Place | None = None, whole: bool = True
+    ) -> Iterator[Event]:
+        """Give the events of one log, in its order."""
+        del keep
+        yield from read_log(path, Tally("eve", str(path), report), translate, place=place, whole=whole)

@@ -1,0 +1,72 @@
+"""What does a domain name that was asked for look like?
+
+The same measures, whichever sensor saw the question, so that one rule for tunnels and random names holds for
+captures, Suricata and Zeek alike.
+"""
+
+from __future__ import annotations
+
+from functools import cache, lru_cache
+from math import log2
+from typing import TYPE_CHECKING
+
+from citywatch.model import Event
+
+if TYPE_CHECKING:
+    from tldextract import TLDExtract
+
+LONGEST = 255
+DEEPEST = 6
+"""Labels that are looked at for the public suffix."""
+INTERNAL = frozenset({"local", "lan", "arpa", "internal", "home", "localdomain", "corp", "test", "intranet"})
+
+
+@cache
+def _suffixes() -> TLDExtract:
+    from tldextract import TLDExtract  # noqa: PLC0415 - slow to load
+
+    return TLDExtract(suffix_list_urls=(), cache_dir=None)
+
+
+@lru_cache(maxsize=50_000)
+def _suffix(tail: str) -> str:
+    return _suffixes()(tail).suffix
+
+
+@lru_cache(maxsize=50_000)
+def question(name: str) -> Event:
+    """The fields of a question's name. Shared: never changed by its readers.
+
+    >>> question("a1b2.hanoi.gov.vn.")["dns.question.registered_domain"]
+    'hanoi.gov.vn'
+    """
+    plain = name.rstrip(".").lower()[:LONGEST]
+    event: Event = {"dns.question.name": plain, "citywatch.dns.name_length": len(plain)}
+    labels = plain.split(".")
+    event["citywatch.dns.label_length"] = max(map(len, labels))
+    if not all(labels):
+        return event
+    suffix = labels[-1] if labels[-1] in INTERNAL else _suffix(".".join(labels[-DEEPEST:])) or labels[-1]
+    event["dns.question.top_level_domain"] = suffix
+    deep = suffix.count(".") + 2
+    if len(labels) >= deep:
+        event["dns.question.registered_domain"] = ".".join(labels[-deep:])
+    if len(labels) > deep:
+        below = ".".join(labels[:-deep])
+        event["dns.question.subdomain"] = below
+        event["citywatch.dns.entropy"] = variety(below)
+    return event
+
+
+def variety(word: str) -> float:
+    """Bits a character (Shannon).
+
+    >>> variety("aaaa"), variety("abcd")
+    (0.0, 2.0)
+    """
+    size = len(word)
+    total = 0.0
+    for letter in set(word):
+        count = word.count(letter)
+        total -= count * log2(count / size)
+    return round(total / size, 3) if total > 0 else 0.0
