@@ -1,0 +1,1 @@
+"""What do analysts, leads and agencies see in a browser?"""

@@ -1,0 +1,37 @@
+"""Who may do what? The only place where roles and permissions are told apart."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Role = Literal["admin", "lead", "analyst", "read_only", "agency"]
+Permission = Literal[
+    "see",  # alerts, tickets and portals: all of them, or an agency's own (see `desk`)
+    "staff",  # what no agency sees: agencies, rules, health, search over events
+    "triage",  # acknowledge, assign, close, undo
+    "answer",  # comment on a ticket and move it as far as its lifecycle lets
+    "suppress",
+    "approve",
+    "accounts",
+]
+
+ROLES: tuple[Role, ...] = ("admin", "lead", "analyst", "read_only", "agency")
+
+_ANALYST: frozenset[Permission] = frozenset({"see", "staff", "triage", "answer", "suppress"})
+_LEAD: frozenset[Permission] = _ANALYST | frozenset[Permission]({"approve"})
+PERMISSIONS: dict[str, frozenset[Permission]] = {
+    "admin": _LEAD | frozenset[Permission]({"accounts"}),
+    "lead": _LEAD,
+    "analyst": _ANALYST,
+    "read_only": frozenset({"see", "staff"}),
+    "agency": frozenset({"see", "answer"}),
+}
+
+
+def may(role: str, permission: Permission) -> bool:
+    """Tell whether a role has a permission; an unknown role has none.
+
+    >>> may("lead", "approve"), may("analyst", "approve"), may("agency", "staff"), may("root", "see")
+    (True, False, False, False)
+    """
+    return permission in PERMISSIONS.get(role, frozenset())

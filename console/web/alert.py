@@ -1,0 +1,135 @@
+"""Why did this alert fire, what is known around it, and what can be done?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from starlette.responses import Response
+
+from citywatch.model import Alert, AlertState, Event, from_doc
+from citywatch.ports import All, Is, Not, Query
+from console.web import suppress
+from console.web.access import may
+from console.web.desk import Desk
+from console.web.door import Visit, Way
+from console.web.inbox import Ask, Row, read_shelf
+
+_MOST_RULE_BYTES = 200_000
+_RELATED = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """One piece of evidence that an event names."""
+
+    sha256: str
+    what: str
+
+
+def show_alert(visit: Visit) -> Response:
+    """The alert page."""
+    desk = visit.desk
+    alert = desk.alert(visit.path("id"))
+    if alert is None:
+        raise visit.missing()
+    state = desk.states([alert])[alert.id]
+    staff = may(visit.who.role, "staff")
+    return visit.page(
+        "alert.html",
+        alert=alert,
+        state=state,
+        title=title_in(alert, visit.language),
+        guide=(alert.guide_vi or alert.guide_en)
+        if visit.language == "vi"
+        else (alert.guide_en or alert.guide_vi),
+        rule=visit.house.rules.get(alert.rule_id),
+        rule_text=read_rule(visit, alert.rule_source) if staff else "",
+        proofs=proofs_of(alert.event),
+        ticket=desk.ticket(state.ticket_id) if state.ticket_id else None,
+        runs=_runs(visit, alert) if staff else [],
+        related=_related(desk, alert),
+        names=desk.agency_names([alert.agency]),
+        facts=_facts(alert.event),
+        hidden=_is_hidden(visit, alert),
+        lit={reason.field for reason in alert.explanation},
+    )
+
+
+def title_in(alert: Alert, language: str) -> str:
+    """The alert's title in a language, as far as the rule has one."""
+    return alert.title_vi or alert.title if language == "vi" else alert.title
+
+
+def proofs_of(event: Event) -> list[Proof]:
+    """The evidence that an event names."""
+    hashes = _list(event.get("citywatch.evidence.sha256"))
+    names = _list(event.get("citywatch.evidence.what"))
+    names += [""] * (len(hashes) - len(names))
+    return [Proof(sha256=one, what=what) for one, what in zip(hashes, names, strict=False)]
+
+
+def _list(held: Any) -> list[str]:
+    if held is None:
+        return []
+    return [str(one) for one in held] if isinstance(held, list) else [str(held)]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - events are flat dicts of anything
+
+
+def _facts(event: Event) -> list[tuple[str, list[Any]]]:
+    return [(name, held if isinstance(held, list) else [held]) for name, held in sorted(event.items())]
+
+
+def _runs(visit: Visit, alert: Alert) -> list[dict[str, Any]]:
+    query = Query(where=Is("alert_id", alert.id), order="updated_at", limit=20)
+    page = visit.desk.find("run", query)
+    return [record.doc for record in page.records]
+
+
+def _related(desk: Desk, alert: Alert) -> list[Row]:
+    where = All((Is("subject", alert.subject), Not(Is("id", alert.id))))
+    page = desk.find("alert", Query(where=where, order="last_seen", limit=_RELATED))
+    alerts = [from_doc(record.doc, Alert) for record in page.records]
+    states: dict[str, AlertState] = desk.states(alerts)
+    return [Row(alert=one, state=states[one.id]) for one in alerts]
+
+
+def _is_hidden(visit: Visit, alert: Alert) -> suppress.Suppression | None:
+    active = suppress.active(visit.house.store, visit.house.clock)
+    return next((one for one in active if one.hides(alert)), None)
+
+
+def read_rule(visit: Visit, source: str) -> str:
+    """The rule's own text, when its file is one of the content folder or of the imported rules."""
+    if not source:
+        return ""
+    for folder in (visit.house.content_dir, visit.house.settings.data / "rules"):
+        file = (folder / source).resolve()
+        if file.is_relative_to(folder.resolve()) and file.suffix in {".yml", ".yaml", ".yar"}:
+            text = _read(file)
+            if text:
+                return text
+    return ""
+
+
+def _read(file: Path) -> str:
+    try:
+        with file.open("rb") as opened:
+            return opened.read(_MOST_RULE_BYTES).decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def show_next(visit: Visit) -> Response:
+    """Go to the newest open alert other than this one: what an analyst does after each."""
+    hiding = suppress.active(visit.house.store, visit.house.clock)
+    shelf = read_shelf(visit.desk, Ask(state="new"), hiding, limit=2)
+    fresh = [row.alert.id for row in shelf.rows if row.alert.id != visit.asked("after")]
+    return visit.go(f"/alerts/{fresh[0]}" if fresh else "/alerts")
+
+
+WAYS = (
+    Way(path="/alerts/next", handler=show_next, name="alert_next", needs="see"),
+    *suppress.WAYS,
+    Way(path="/alerts/{id}", handler=show_alert, name="alert", needs="see"),
+)

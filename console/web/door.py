@@ -1,0 +1,305 @@
+"""Who comes in, by which route, and with what in hand? Every request passes here.
+
+A page is a `Way`: a path, a handler and the permission it needs. The door finds the visitor, refuses who may
+not pass, checks that a form came from one of our own pages, and runs the handler in a thread (stores and
+hashes block). Handlers get a `Visit` and give a response.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import anyio.to_thread
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from citywatch.errors import StoreUnreachable
+from console.web import show, words
+from console.web.access import Permission, may
+from console.web.accounts import User
+from console.web.desk import Desk
+from console.web.sessions import Session, csrf_fits, find_session, mask_csrf
+from console.web.throttle import Throttle
+
+if TYPE_CHECKING:
+    from console.web.app import HouseView
+
+COOKIE = "citywatch_session"
+BEFORE_COOKIE = "citywatch_before"
+NOTE_COOKIE = "citywatch_note"
+LANGUAGE_COOKIE = "citywatch_language"
+MOST_BODY = 2_000_000
+_MOST_FIELDS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One request, with who makes it and what of the house is needed to answer it."""
+
+    request: Request
+    house: HouseView
+    throttle: Throttle
+    nonce: str
+    user: User | None = None
+    session: Session | None = None
+    form: Mapping[str, list[str]] = field(default_factory=dict[str, list[str]])
+
+    @property
+    def who(self) -> User:
+        """The user; only routes that need a permission may ask."""
+        if self.user is None:
+            raise HTTPException(403)
+        return self.user
+
+    @property
+    def desk(self) -> Desk:
+        return Desk(self.house.store, self.who)
+
+    @property
+    def language(self) -> str:
+        if self.user is not None:
+            return self.user.language if self.user.language in words.LANGUAGES else words.DEFAULT
+        asked = self.request.cookies.get(LANGUAGE_COOKIE, "")
+        return (
+            asked if asked in words.LANGUAGES else words.pick(self.request.headers.get("accept-language", ""))
+        )
+
+    @property
+    def address(self) -> str:
+        """Where the request comes from, for counting guesses."""
+        return self.request.client.host if self.request.client else "local"
+
+    def asked(self, name: str, default: str = "") -> str:
+        """A value of the query, cut at 2,000 characters."""
+        return self.request.query_params.get(name, default)[:2000]
+
+    def given(self, name: str, default: str = "") -> str:
+        """A value of the form, cut at 10,000 characters."""
+        values = self.form.get(name)
+        return values[0][:10_000] if values else default
+
+    def path(self, name: str) -> str:
+        """A part of the path."""
+        return str(self.request.path_params[name])
+
+    def page(self, template: str, status: int = 200, **context: Any) -> Response:
+        """A whole page."""
+        note = self._note()
+        body = show.render(
+            self.language,
+            self.house.settings.timezone,
+            template,
+            {
+                "user": self.user,
+                "can": self.can,
+                "nonce": self.nonce,
+                "csrf_text": self._csrf(),
+                "here": self.request.url.path,
+                "theme": self.user.theme if self.user else "system",
+                "note": note,
+                "asked": self.asked,
+                "bare": self.request.headers.get("hx-request") == "true",
+            }
+            | context,
+        )
+        response = HTMLResponse(body, status)
+        if note:
+            response.delete_cookie(NOTE_COOKIE, path="/", httponly=True, samesite="strict")
+        return response
+
+    def go(self, where: str, note: str = "", *, count: int = 0, undo: str = "") -> Response:
+        """Send the browser on to one of our own pages, with something to say there."""
+        response = RedirectResponse(local_path(where), 303)
+        if note:
+            self.put_cookie(response, NOTE_COOKIE, f"{note}.{count}.{undo}", 60)
+        return response
+
+    def put_cookie(self, response: Response, name: str, value: str, seconds: int | None = None) -> None:
+        """Set a cookie that scripts cannot read and other sites cannot send."""
+        response.set_cookie(
+            name,
+            value,
+            max_age=seconds,
+            path="/",
+            secure=self.request.url.scheme == "https",
+            httponly=True,
+            samesite="strict",
+        )
+
+    def can(self, permission: Permission) -> bool:
+        """Tell whether the visitor has a permission."""
+        return self.user is not None and may(self.user.role, permission)
+
+    def missing(self) -> HTTPException:
+        """There is no such thing, or it is not this person's: the two look alike."""
+        return HTTPException(404)
+
+    def _csrf(self) -> str:
+        if self.session is not None:
+            return mask_csrf(self.session.csrf)
+        before = self.request.cookies.get(BEFORE_COOKIE, "")
+        return _before_token(before) if before else ""
+
+    def _note(self) -> dict[str, Any] | None:
+        code, _, rest = self.request.cookies.get(NOTE_COOKIE, "").partition(".")
+        count, _, undo = rest.partition(".")
+        if code not in words.WORDS["note"]:
+            return None
+        number = int(count) if re.fullmatch(r"[0-9]{1,8}", count) else 0
+        text = words.say(self.language, "note", code)
+        bad = code in BAD_NOTES
+        return {
+            "text": text % {"count": show.number(number, self.language)},
+            "undo": undo if undo.isalnum() and len(undo) <= 64 else "",  # noqa: PLR2004 - ids are shorter
+            "bad": bad,
+        }
+
+
+BAD_NOTES = {
+    "login_failed", "wait", "code_wrong", "password_length", "password_wrong", "passwords_differ", "user_name",
+    "user_taken", "agency_missing", "last_admin", "undo_gone", "nothing_chosen", "reason_missing",
+    "suppression_wrong", "not_allowed", "conflict", "approve_other", "approve_gone",
+}  # fmt: skip
+
+Handler = Callable[[Visit], Response]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """One route: what may be asked, how, and by whom."""
+
+    path: str
+    handler: Handler
+    name: str
+    method: str = "GET"
+    needs: Permission | None = None
+    """None: everybody, also who is not logged in."""
+
+    def route(self) -> Route:
+        """As Starlette wants it."""
+        way = self
+
+        async def endpoint(request: Request) -> Response:
+            return await enter(request, way)
+
+        return Route(self.path, endpoint, methods=[self.method], name=self.name, max_body_size=MOST_BODY)
+
+
+async def enter(request: Request, way: Way) -> Response:
+    """Let one request through to its handler, or refuse it."""
+    form = await _read_form(request) if way.method == "POST" else {}
+    return await anyio.to_thread.run_sync(_serve, request, way, form)
+
+
+def _serve(request: Request, way: Way, form: Mapping[str, list[str]]) -> Response:
+    visit = _visit(request, form)
+    refused = _refuse(visit, way)
+    if refused is not None:
+        return refused
+    try:
+        return way.handler(visit)
+    except StoreUnreachable as error:
+        return visit.page("error.html", 503, code=503, detail=str(error))
+    except HTTPException as error:
+        return visit.page("error.html", error.status_code, code=error.status_code, detail="")
+
+
+def _visit(request: Request, form: Mapping[str, list[str]]) -> Visit:
+    house: HouseView = request.app.state.house
+    throttle: Throttle = request.app.state.throttle
+    nonce: str = request.scope["citywatch.nonce"]
+    token = request.cookies.get(COOKIE, "")
+    try:
+        found = find_session(house.store, house.clock, token) if token else None
+    except StoreUnreachable:
+        found = None
+    user, session = found or (None, None)
+    return Visit(request, house, throttle, nonce, user, session, form)
+
+
+def _refuse(visit: Visit, way: Way) -> Response | None:
+    if way.method != "GET" and not _same_site(visit.request):
+        return visit.page("error.html", 403, code=403, detail="")
+    if way.needs is None:
+        return None if way.method == "GET" else _refuse_form(visit)
+    if visit.user is None:
+        return _to_login(visit)
+    if not may(visit.user.role, way.needs):
+        # what a role may not have is not there for it
+        return visit.page("error.html", 404, code=404, detail="")
+    return None if way.method == "GET" else _refuse_form(visit)
+
+
+def _refuse_form(visit: Visit) -> Response | None:
+    given = visit.request.headers.get("x-csrf-token") or visit.given("csrf")
+    if visit.session is not None:
+        good = csrf_fits(visit.session.csrf, given)
+    else:
+        before = visit.request.cookies.get(BEFORE_COOKIE, "")
+        good = bool(before) and hmac.compare_digest(given.encode(), _before_token(before).encode())
+    return None if good else visit.page("error.html", 403, code=403, detail="")
+
+
+def _same_site(request: Request) -> bool:
+    if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
+        return False
+    origin = request.headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == request.headers.get("host", "")
+
+
+def _to_login(visit: Visit) -> Response:
+    if visit.request.headers.get("hx-request") == "true":
+        return Response(status_code=401, headers={"hx-redirect": "/login"})
+    url = visit.request.url
+    wanted = url.path + (f"?{url.query}" if url.query else "")
+    back = wanted if visit.request.method == "GET" and wanted != "/" else ""
+    return RedirectResponse(show.link("/login", next=back), 303)
+
+
+def before_cookie(visit: Visit) -> str:
+    """The value that ties a form to a browser that is not logged in."""
+    return visit.request.cookies.get(BEFORE_COOKIE) or secrets.token_urlsafe(24)
+
+
+def before_token(value: str) -> str:
+    """What stands in the form for that value."""
+    return _before_token(value)
+
+
+def _before_token(value: str) -> str:
+    return sha256(b"before login\0" + value.encode()).hexdigest()
+
+
+def local_path(wanted: str) -> str:
+    r"""The path if it leads to this site, else the front page.
+
+    >>> local_path("/alerts?q=a"), local_path("//evil.example"), local_path("https://evil.example/")
+    ('/alerts?q=a', '/', '/')
+    >>> local_path("/\\evil.example"), local_path("/a\r\nSet-Cookie: x")
+    ('/', '/')
+    """
+    parts = urlsplit(wanted)
+    plain = not any(letter == "\\" or not letter.isprintable() for letter in wanted)
+    inside = wanted.startswith("/") and not wanted.startswith("//") and not parts.scheme and not parts.netloc
+    return wanted if plain and inside else "/"
+
+
+async def _read_form(request: Request) -> dict[str, list[str]]:
+    kind = request.headers.get("content-type", "")
+    if not kind.startswith(("application/x-www-form-urlencoded", "multipart/form-data")):
+        return {}
+    form = await request.form(max_files=0, max_fields=_MOST_FIELDS, max_part_size=64 * 1024)
+    values: dict[str, list[str]] = {}
+    for name, value in form.multi_items():
+        if isinstance(value, str):
+            values.setdefault(name, []).append(value)
+    return values

@@ -1,0 +1,77 @@
+"""Is the house well? For people, for a load balancer, for Prometheus."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from citywatch.errors import CityWatchError
+from console.web.door import Visit, Way
+
+
+def healthz(visit: Visit) -> Response:
+    """Whether the console and its store answer; no login, no detail."""
+    try:
+        good = visit.house.store.health().ok
+    except CityWatchError:
+        good = False
+    return JSONResponse({"ok": good}, 200 if good else 503)
+
+
+def readyz(visit: Visit) -> Response:
+    """The same; the console is ready as soon as its store answers."""
+    return healthz(visit)
+
+
+def show_health(visit: Visit) -> Response:
+    """Every part of the service: what it counted, what went wrong."""
+    return visit.page("health.html", health=visit.house.health())
+
+
+def metrics(visit: Visit) -> Response:
+    """The counts as Prometheus reads them; needs a login like the health page."""
+    return PlainTextResponse(
+        "\n".join(_metrics(visit.house.health())) + "\n",
+        media_type="text/plain; version=0.0.4; charset=utf-8",
+    )
+
+
+def _metrics(health: Mapping[str, Any]) -> list[str]:
+    store: Mapping[str, Any] = health.get("store", {})
+    lines = ["# TYPE citywatch_up gauge", f"citywatch_up {int(bool(health.get('ok')))}"]
+    lines += [
+        f"citywatch_store_{name} {int(store[name])}"
+        for name in ("events", "bytes", "refused")
+        if name in store
+    ]
+    records: Mapping[str, int] = store.get("records", {})
+    lines += [f'citywatch_records{{kind="{_label(kind)}"}} {count}' for kind, count in records.items()]
+    for part in health.get("parts", ()):
+        counts: Mapping[str, int] = part.get("counts", {})
+        name = _label(str(part.get("part", "")))
+        lines += [f'citywatch_{_name(key)}{{part="{name}"}} {count}' for key, count in counts.items()]
+    return lines
+
+
+def _label(text: str) -> str:
+    """A label's value.
+
+    >>> _label('a"b' + chr(10))
+    'a_b_'
+    """
+    return re.sub(r'["\\\x00-\x1f]', "_", text)
+
+
+def _name(text: str) -> str:
+    return re.sub(r"[^a-zA-Z0-9_]", "_", text)
+
+
+WAYS = (
+    Way(path="/healthz", handler=healthz, name="healthz"),
+    Way(path="/readyz", handler=readyz, name="readyz"),
+    Way(path="/health", handler=show_health, name="health", needs="staff"),
+    Way(path="/metrics", handler=metrics, name="metrics", needs="staff"),
+)

@@ -1,0 +1,292 @@
+"""Which alerts wait, and what is done with many of them at once?
+
+An alert is the judge's; what people did with it is a record of its own. A view of one state therefore reads
+alerts newest first and passes over those in another state, in bounded steps: a page that ran out of steps
+says so and offers to look further back.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from starlette.responses import Response
+
+from citywatch.clock import parse_stamp, stamp
+from citywatch.model import Alert, AlertState, Severity, from_doc, to_doc
+from citywatch.ports import All, Condition, Everything, Query, Range
+from console.web import suppress
+from console.web.accounts import write_audit
+from console.web.desk import Desk
+from console.web.door import Visit, Way
+from console.web.query import QueryError, read_alert_query
+from console.web.show import link
+from console.web.suppress import Suppression
+
+PAGE = 50
+_STEPS = (50, 200, 500, 1000, 1000, 1000)
+_MOST_AT_ONCE = 10_000
+_MOST_PAGES = 50
+_UNDO_LIFE = timedelta(hours=12)
+
+VIEWS: dict[str, frozenset[str]] = {
+    "open": frozenset({"new", "acknowledged"}),
+    "new": frozenset({"new"}),
+    "acknowledged": frozenset({"acknowledged"}),
+    "closed": frozenset({"closed"}),
+    "false_positive": frozenset({"false_positive"}),
+    "any": frozenset(),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """What an inbox is asked for; the same in its address, its forms and the API."""
+
+    text: str = ""
+    state: str = "open"
+    severity: str = ""
+    """At least this one."""
+    hidden: bool = False
+    """Show what a suppression hides."""
+    after: str = ""
+
+    def where(self) -> Condition:
+        """The condition over alerts (states and suppressions are not in it: no store can index them).
+
+        Raises:
+            QueryError: the text cannot be read.
+        """
+        parts: list[Condition] = []
+        if self.text.strip():
+            parts.append(read_alert_query(self.text))
+        if self.severity in Severity.__members__:
+            parts.append(Range("severity", int(Severity[self.severity])))
+        return All(tuple(parts)) if parts else Everything()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One alert as the list shows it."""
+
+    alert: Alert
+    state: AlertState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shelf:
+    """One page of the inbox."""
+
+    rows: tuple[Row, ...]
+    total: int
+    exact: bool
+    """False: `total` also counts alerts in other states."""
+    next: str | None
+    cut: bool = False
+    """The steps ran out before the page was full."""
+
+
+def read_shelf(desk: Desk, ask: Ask, hiding: Sequence[Suppression], *, limit: int = PAGE) -> Shelf:
+    """Read one page of alerts with their states."""
+    where = ask.where()
+    wanted = VIEWS.get(ask.state, VIEWS["open"])
+    after = ask.after or None
+    rows: list[Row] = []
+    total = 0
+    for step in _STEPS:
+        query = Query(where=where, order="last_seen", limit=max(limit, step), after=after)
+        page = desk.find("alert", query)
+        total = max(total, page.total)
+        alerts = [from_doc(record.doc, Alert) for record in page.records]
+        states = desk.states(alerts)
+        kept = [
+            number
+            for number, alert in enumerate(alerts)
+            if (not wanted or states[alert.id].state in wanted)
+            and (ask.hidden or not any(one.hides(alert) for one in hiding))
+        ]
+        room = limit - len(rows)
+        rows += [Row(alert=alerts[number], state=states[alerts[number].id]) for number in kept[:room]]
+        if len(kept) > room:  # the page ends amid this step: read just so far to have its cursor
+            upto = desk.find("alert", replace(query, limit=kept[room - 1] + 1))
+            return _shelf(ask, rows, total, upto.next)
+        after = page.next
+        if len(rows) >= limit or after is None:
+            return _shelf(ask, rows, total, after)
+    return replace(_shelf(ask, rows, total, after), cut=True)
+
+
+def _shelf(ask: Ask, rows: list[Row], total: int, after: str | None) -> Shelf:
+    if not ask.after and after is None:
+        return Shelf(rows=tuple(rows), total=len(rows), exact=True, next=None)
+    return Shelf(rows=tuple(rows), total=total, exact=ask.state == "any" and ask.hidden, next=after)
+
+
+def read_ask(visit: Visit, *, form: bool = False) -> Ask:
+    """The inbox that an address, or a form made from one, asks for."""
+    take = visit.given if form else visit.asked
+    state = take("state") or "open"
+    return Ask(
+        text=take("q"),
+        state=state if state in VIEWS else "open",
+        severity=take("severity"),
+        hidden=take("hidden") == "1",
+        after=take("after"),
+    )
+
+
+def show_inbox(visit: Visit) -> Response:
+    """The inbox: the page, or only its table when htmx asks."""
+    ask = read_ask(visit)
+    desk = visit.desk
+    problem: QueryError | None = None
+    try:
+        shelf = read_shelf(desk, ask, suppress.active(visit.house.store, visit.house.clock))
+    except QueryError as error:
+        problem, shelf = error, Shelf(rows=(), total=0, exact=True, next=None)
+    names = desk.agency_names([row.alert.agency for row in shelf.rows])
+    return visit.page(
+        "inbox_table.html" if visit.request.headers.get("hx-target") == "table" else "inbox.html",
+        ask=ask,
+        shelf=shelf,
+        names=names,
+        problem=problem,
+        views=list(VIEWS),
+        severities=[level.name for level in sorted(Severity, reverse=True)],
+        today=stamp(visit.house.clock())[:10],
+        next_link=_link(ask, shelf.next) if shelf.next else "",
+        first_link=_link(ask, "") if ask.after else "",
+    )
+
+
+def _link(ask: Ask, after: str | None) -> str:
+    return link(
+        "/alerts",
+        q=ask.text,
+        state="" if ask.state == "open" else ask.state,
+        severity=ask.severity,
+        hidden="1" if ask.hidden else "",
+        after=after,
+    )
+
+
+def front(visit: Visit) -> Response:
+    """The front page: the inbox, for an agency its tickets."""
+    return visit.go("/tickets" if visit.who.role == "agency" else "/alerts")
+
+
+# -- doing ------------------------------------------------------------------------------------------------
+
+DEEDS = {
+    "acknowledge": ("acknowledged", "acknowledged"),
+    "assign": ("acknowledged", "assigned"),
+    "close": ("closed", "closed"),
+    "false_positive": ("false_positive", "false_positive"),
+    "reopen": ("new", "new"),
+}
+"""What may be done with alerts: the state it leads to and what is said afterwards."""
+
+
+def do_deed(visit: Visit) -> Response:
+    """Do one thing with the chosen alerts, or with all that the inbox's query finds."""
+    deed = visit.given("deed")
+    back = visit.given("back") or "/alerts"
+    if deed not in DEEDS:
+        raise visit.missing()
+    reason = visit.given("reason").strip()
+    if deed in {"close", "false_positive"} and not reason:
+        return visit.go(back, "reason_missing")
+    try:
+        alerts = _chosen(visit)
+    except QueryError:
+        return visit.go(back, "nothing_chosen")
+    if not alerts:
+        return visit.go(back, "nothing_chosen")
+    assignee = visit.given("assignee").strip()[:64] or visit.who.id
+    undo = change_states(visit, alerts, deed, reason[:1000], assignee)
+    return visit.go(back, DEEDS[deed][1], count=len(alerts), undo=undo)
+
+
+def _chosen(visit: Visit) -> list[Alert]:
+    desk = visit.desk
+    if visit.given("scope") != "all":
+        found = desk.many("alert", visit.form.get("id", [])[:_MOST_AT_ONCE], Alert)
+        return list(found.values())
+    ask = replace(read_ask(visit, form=True), after="")
+    hiding = suppress.active(visit.house.store, visit.house.clock)
+    chosen: list[Alert] = []
+    for _ in range(_MOST_PAGES):
+        shelf = read_shelf(desk, ask, hiding, limit=1000)
+        chosen += [row.alert for row in shelf.rows]
+        if shelf.next is None or len(chosen) >= _MOST_AT_ONCE:
+            break
+        ask = replace(ask, after=shelf.next)
+    return chosen[:_MOST_AT_ONCE]
+
+
+def change_states(visit: Visit, alerts: Sequence[Alert], deed: str, reason: str, assignee: str) -> str:
+    """Write new states, keep the old ones for undo; gives the undo's id."""
+    desk, now = visit.desk, stamp(visit.house.clock())
+    before = desk.states(alerts)
+    after = {
+        key: replace(
+            state,
+            state=DEEDS[deed][0],
+            assignee=""
+            if deed == "reopen"
+            else assignee
+            if deed == "assign"
+            else state.assignee or visit.who.id,
+            reason=reason,
+            changed_at=now,
+            changed_by=visit.who.id,
+        )
+        for key, state in before.items()
+    }
+    undo = secrets.token_hex(12)
+    doc = {
+        "by": visit.who.id,
+        "at": now,
+        "deed": deed,
+        "before": {key: to_doc(state) for key, state in before.items() if state.changed_at},
+        "ids": list(before),
+    }
+    visit.house.store.put_if("undo", undo, doc, 0)
+    desk.write_states(after)
+    about = f"{len(after)}: {' '.join(list(after)[:5])}"
+    write_audit(visit.house.store, visit.house.clock, visit.who.id, f"alerts_{deed}", about)
+    return undo
+
+
+def undo_deed(visit: Visit) -> Response:
+    """Put back what the same person did, where nobody changed it since."""
+    store, key = visit.house.store, visit.given("undo")
+    back = visit.given("back") or "/alerts"
+    record = store.get("undo", key) if key.isalnum() else None
+    if record is None or record.doc["by"] != visit.who.id:
+        return visit.go(back, "undo_gone")
+    made_at = str(record.doc["at"])
+    if visit.house.clock() - parse_stamp(made_at) > _UNDO_LIFE or not store.delete("undo", key):
+        return visit.go(back, "undo_gone")
+    desk = visit.desk
+    alerts = list(desk.many("alert", record.doc["ids"], Alert).values())
+    untouched = [
+        state.alert_id
+        for state in desk.states(alerts).values()
+        if state.changed_at == made_at and state.changed_by == visit.who.id
+    ]
+    old = {key: from_doc(doc, AlertState) for key, doc in record.doc["before"].items()}
+    fresh = {key: AlertState(alert_id=key) for key in untouched}
+    desk.write_states({key: old.get(key, fresh[key]) for key in untouched})
+    write_audit(store, visit.house.clock, visit.who.id, "alerts_undo", f"{len(untouched)}")
+    return visit.go(back, "undone", count=len(untouched))
+
+
+WAYS = (
+    Way(path="/", handler=front, name="front", needs="see"),
+    Way(path="/alerts", handler=show_inbox, name="inbox", needs="see"),
+    Way(path="/alerts/do", handler=do_deed, name="alerts_do", method="POST", needs="triage"),
+    Way(path="/alerts/undo", handler=undo_deed, name="alerts_undo", method="POST", needs="triage"),
+)

@@ -1,0 +1,140 @@
+// What does the keyboard do, and how do pages stay fresh? Every page also works without this file.
+"use strict";
+document.documentElement.classList.add("has-js");
+
+const $ = (selector, from = document) => from.querySelector(selector);
+const all = (selector, from = document) => [...from.querySelectorAll(selector)];
+const typing = (node) => node && (node.matches("textarea, select, [contenteditable]") || (node.matches("input") && !node.matches("[type=checkbox]")));
+
+// -- rows ------------------------------------------------------------------------------------------------
+const rows = () => all("table.rows tr[data-id]");
+let hereId = "";
+
+function stand(row) {
+  for (const other of all("tr.here")) other.classList.remove("here");
+  if (!row) return;
+  row.classList.add("here");
+  hereId = row.dataset.id;
+  row.scrollIntoView({ block: "nearest" });
+}
+function step(by) {
+  const list = rows();
+  const at = list.findIndex((row) => row.classList.contains("here"));
+  stand(list[Math.max(0, Math.min(list.length - 1, at + by))] || list[0]);
+}
+function boxes() { return all("tr[data-id] input[name=id]"); }
+function recount() {
+  const shown = $("#chosen");
+  if (shown) shown.textContent = $("#scope")?.checked ? "∞" : boxes().filter((box) => box.checked).length;
+}
+function tick(row) {
+  const box = row && $("input[name=id]", row);
+  if (box) { box.checked = !box.checked; recount(); }
+}
+document.addEventListener("change", (event) => {
+  if (event.target.id === "all") for (const box of boxes()) box.checked = event.target.checked;
+  if (event.target.matches("#all, #scope, input[name=id]")) recount();
+});
+let last = null;
+document.addEventListener("click", (event) => {
+  const box = event.target.closest("tr[data-id] input[name=id]");
+  if (!box) return;
+  if (event.shiftKey && last) {
+    const list = boxes();
+    const [from, to] = [list.indexOf(last), list.indexOf(box)].sort((a, b) => a - b);
+    for (const one of list.slice(Math.max(0, from), to + 1)) one.checked = box.checked;
+    recount();
+  }
+  last = box;
+});
+
+// -- deeds: what a key does to the chosen rows, or to the row one stands on ---------------------------------
+function press(key) {
+  const button = $(`#deeds button[data-key="${key}"]`);
+  if (!button) return;
+  const list = boxes();
+  if (list.length && !list.some((box) => box.checked) && !$("#scope")?.checked) {
+    const row = $("tr.here");
+    if (!row) return;
+    $("input[name=id]", row).checked = true;
+  }
+  const reason = $("#reason");
+  if (reason && key !== "a" && !reason.value.trim()) {
+    reason.dataset.then = key;
+    reason.focus();
+    return;
+  }
+  button.form.requestSubmit(button);
+}
+document.addEventListener("keydown", (event) => {
+  if (event.target.id === "reason" && event.key === "Enter") {
+    event.preventDefault();
+    const key = event.target.dataset.then || "c";
+    if (event.target.value.trim()) $(`#deeds button[data-key="${key}"]`)?.click();
+  }
+  if (event.key === "Escape" && typing(event.target)) event.target.blur();
+});
+document.addEventListener("submit", (event) => {
+  if (event.target.id === "deeds") {
+    const row = $("tr.here");
+    if (row) sessionStorage.setItem("row", String(rows().indexOf(row)));
+    const deed = event.submitter?.value;
+    const reason = $("#reason");
+    if ((deed === "close" || deed === "false_positive") && reason && !reason.value.trim()) {
+      event.preventDefault();
+      reason.dataset.then = event.submitter.dataset.key;
+      reason.focus();
+    }
+  }
+});
+
+// -- keys ----------------------------------------------------------------------------------------------
+const places = { a: "/alerts", t: "/tickets", s: "/search", p: "/portals", h: "/health" };
+const keys = {
+  j: () => step(1), ArrowDown: () => step(1), k: () => step(-1), ArrowUp: () => step(-1),
+  x: () => { const row = $("tr.here"); tick(row); step(1); },
+  X: () => { const box = $("#all"); if (box) { box.checked = !box.checked; box.dispatchEvent(new Event("change", { bubbles: true })); } },
+  Enter: () => { const link = $("tr.here .c-title a"); if (link) location.href = link.href; },
+  a: () => press("a"), c: () => press("c"), f: () => press("f"),
+  u: () => $("#undo")?.click(), n: () => $("#next")?.click(), "/": () => { $("#q")?.focus(); $("#q")?.select(); },
+  "?": () => $("#help")?.showModal(),
+};
+let going = 0;
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || typing(event.target) || $("dialog[open]")) return;
+  if (event.key === "Enter" && event.target.closest("a, button, summary")) return;
+  if ((event.key === "ArrowDown" || event.key === "ArrowUp") && !$("tr.here")) return;
+  if (event.key === "g") { going = Date.now(); return; }
+  if (Date.now() - going < 1200 && places[event.key]) { going = 0; location.href = places[event.key]; return; }
+  const deed = keys[event.key];
+  if (deed) { event.preventDefault(); deed(); }
+});
+$("#help-button")?.addEventListener("click", () => $("#help")?.showModal());
+const kept = sessionStorage.getItem("row");
+if (kept !== null && rows().length && document.body.contains($("#deeds"))) {
+  sessionStorage.removeItem("row");
+  stand(rows()[Math.min(Number(kept), rows().length - 1)]);
+}
+
+// -- live ----------------------------------------------------------------------------------------------
+function refresh() {
+  const form = $("#filter");
+  if (!form || !window.htmx || boxes().some((box) => box.checked) || typing(document.activeElement) || new URLSearchParams(location.search).get("after")) return;
+  const before = new Set(rows().map((row) => row.dataset.id));
+  window.htmx.ajax("GET", location.pathname + location.search, { target: "#table", swap: "outerHTML" }).then(() => {
+    for (const row of rows()) if (!before.has(row.dataset.id)) row.classList.add("fresh");
+  });
+}
+if ($("#filter") && window.EventSource) {
+  const source = new EventSource("/live");
+  source.addEventListener("alerts", refresh);
+  addEventListener("pagehide", () => source.close());
+}
+document.addEventListener("htmx:afterSettle", () => {
+  recount();
+  const row = hereId && rows().find((one) => one.dataset.id === hereId);
+  if (row) stand(row);
+});
+document.addEventListener("click", (event) => {
+  for (const open of all("details.menu[open]")) if (!open.contains(event.target)) open.open = false;
+});

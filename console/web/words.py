@@ -1,0 +1,192 @@
+"""In which language, and how are codes said in words?
+
+Texts are English in the source and looked up in gettext catalogues
+(`locale/<language>/LC_MESSAGES/console.mo`).
+Codes that come from stored data (states, severities, roles, notes) have their words here, so that the
+catalogue holds them too.
+"""
+
+from __future__ import annotations
+
+import gettext
+from functools import cache
+from pathlib import Path
+
+LANGUAGES = ("vi", "en")
+DEFAULT = "vi"
+LOCALE = Path(__file__).parent / "locale"
+
+
+def _n(text: str) -> str:
+    """Mark a text for the catalogue; it is translated when shown."""
+    return text
+
+
+WORDS: dict[str, dict[str, str]] = {
+    "severity": {
+        "critical": _n("Critical"),
+        "high": _n("High"),
+        "medium": _n("Medium"),
+        "low": _n("Low"),
+        "informational": _n("Info"),
+    },
+    "alert_state": {
+        "open": _n("Open"),
+        "new": _n("New"),
+        "acknowledged": _n("Acknowledged"),
+        "closed": _n("Closed"),
+        "false_positive": _n("False positive"),
+        "any": _n("All states"),
+    },
+    "ticket_state": {
+        "open": _n("Open tickets"),
+        "any": _n("All tickets"),
+        "new": _n("New"),
+        "triage": _n("In triage"),
+        "confirmed": _n("Confirmed"),
+        "contained": _n("Contained"),
+        "recovered": _n("Recovered"),
+        "reported": _n("Reported"),
+        "on_hold": _n("On hold"),
+        "closed": _n("Closed"),
+        "false_positive": _n("False positive"),
+        "duplicate": _n("Duplicate"),
+        "reopened": _n("Reopened"),
+    },
+    "run_state": {
+        "running": _n("Running"),
+        "waiting": _n("Waiting"),
+        "done": _n("Done"),
+        "failed": _n("Failed"),
+        "skipped": _n("Skipped"),
+        "stopped": _n("Stopped"),
+        "approval": _n("Waits for approval"),
+    },
+    "what": {
+        "comment": _n("commented"),
+        "opened": _n("opened the ticket"),
+        "joined": _n("added an alert"),
+        "assigned": _n("assigned to"),
+    },
+    "query": {
+        "unknown_field": _n("There is no such field"),
+        "unknown_severity": _n("There is no such severity"),
+        "too_long": _n("The query is longer than 2,000 characters"),
+        "too_many": _n("The query has more than 100 terms"),
+        "too_deep": _n("The query has brackets in brackets too deep"),
+        "not_understood": _n("The query cannot be read from here on"),
+        "bracket_open": _n("A bracket is not closed"),
+        "value_missing": _n("A field has no value; write field:value"),
+        "ends_early": _n("The query ends too early"),
+    },
+    "role": {
+        "admin": _n("Administrator"),
+        "lead": _n("Shift lead"),
+        "analyst": _n("Analyst"),
+        "read_only": _n("Read only"),
+        "agency": _n("Agency"),
+    },
+    "kind": {
+        "department": _n("Department"),
+        "district": _n("District"),
+        "commune": _n("Commune"),
+        "ward": _n("Ward"),
+    },
+    "category": {
+        "defacement": _n("Defacement"),
+        "spam": _n("Hidden spam"),
+        "exposure": _n("Exposure"),
+        "leak": _n("Data leak"),
+        "loss": _n("Data loss"),
+        "network_attack": _n("Network attack"),
+        "web_attack": _n("Web attack"),
+        "host_attack": _n("Host attack"),
+        "availability": _n("Availability"),
+    },
+    "note": {
+        "login_failed": _n("Wrong name or password."),
+        "wait": _n("Too many wrong tries. Wait %(count)s seconds, then try again."),
+        "code_wrong": _n("This code is wrong, used or expired. Make a new one on the terminal."),
+        "password_length": _n("A password has 10 to 256 characters."),
+        "password_wrong": _n("The present password is wrong."),
+        "passwords_differ": _n("The two passwords are not the same."),
+        "password_changed": _n("The password was changed; other browsers were logged out."),
+        "user_name": _n("An account name has 1 to 64 letters, digits or . @ + - _ and no spaces."),
+        "user_taken": _n("There is an account of this name already."),
+        "user_added": _n("The account was made."),
+        "user_changed": _n("The account was changed."),
+        "agency_missing": _n("An account of the role Agency needs the id of a known agency."),
+        "last_admin": _n("The last administrator can neither be switched off nor given another role."),
+        "session_ended": _n("The browser was logged out."),
+        "logged_out": _n("You are logged out."),
+        "acknowledged": _n("%(count)s alerts acknowledged."),
+        "assigned": _n("%(count)s alerts assigned."),
+        "closed": _n("%(count)s alerts closed."),
+        "false_positive": _n("%(count)s alerts marked as false positives."),
+        "new": _n("%(count)s alerts reopened."),
+        "undone": _n("Undone for %(count)s alerts."),
+        "undo_gone": _n("This can no longer be undone."),
+        "nothing_chosen": _n("No alert was chosen."),
+        "reason_missing": _n("Give a reason."),
+        "suppressed": _n("Suppression saved; %(count)s past alerts are hidden."),
+        "suppression_ended": _n("The suppression has ended; its alerts are shown again."),
+        "suppression_wrong": _n("This suppression cannot be: choose at least one field and an end."),
+        "commented": _n("Comment added."),
+        "moved": _n("The ticket was moved on."),
+        "not_allowed": _n("The ticket cannot go from its state to that one."),
+        "conflict": _n("Somebody else changed this at the same time. Look again, then repeat."),
+        "saved": _n("Saved."),
+        "token_made": _n("The token was made. Copy it now, it is not shown again."),
+        "token_ended": _n("The token no longer works."),
+        "approved": _n("Approved."),
+        "declined": _n("Declined."),
+        "approve_other": _n("Approval needs a second person."),
+        "approve_gone": _n("This approval was decided or has expired."),
+    },
+}
+
+
+@cache
+def catalogue(language: str) -> gettext.NullTranslations:
+    """The texts of a language; English is the source itself.
+
+    >>> catalogue("vi").gettext("Alerts")
+    'Cảnh báo'
+    >>> catalogue("en").gettext("Alerts")
+    'Alerts'
+    """
+    if language == "en":
+        return gettext.NullTranslations()
+    return gettext.translation("console", str(LOCALE), languages=[language])
+
+
+def pick(accepted: str) -> str:
+    """The language for a visitor of whom nothing is known but a browser's Accept-Language.
+
+    >>> pick("en-GB,en;q=0.9"), pick("vi-VN"), pick("fr")
+    ('en', 'vi', 'vi')
+    """
+    first = accepted.split(",", 1)[0].strip().lower()
+    return "en" if first.startswith("en") else DEFAULT
+
+
+def change_words(language: str, what: str) -> str:
+    """A line of a ticket's history: a move between states, or another thing that was done.
+
+    >>> change_words("en", "new → triage"), change_words("en", "comment")
+    ('New → In triage', 'commented')
+    """
+    before, arrow, after = what.partition(" → ")
+    if arrow:
+        return f"{say(language, 'ticket_state', before)} → {say(language, 'ticket_state', after)}"
+    return say(language, "what", what)
+
+
+def say(language: str, kind: str, code: str) -> str:
+    """The words for a code of stored data; an unknown code is shown as it is.
+
+    >>> say("en", "severity", "high"), say("vi", "severity", "high"), say("en", "severity", "odd_one")
+    ('High', 'Cao', 'odd one')
+    """
+    text = WORDS.get(kind, {}).get(code)
+    return catalogue(language).gettext(text) if text else code.replace("_", " ")

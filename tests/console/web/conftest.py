@@ -1,0 +1,142 @@
+"""What does a console in a test stand on? A real store in its own folder, a small city, real requests."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import httpx2 as httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from citywatch.model import Alert, Rule, to_doc
+from citywatch.ports import Query, Store
+from citywatch.settings import Settings, load_settings
+from citywatch.store import open_store
+from console.web import accounts, seed
+from console.web.accounts import User
+from console.web.app import make_app
+
+PASSWORD = "mat-khau-rat-dai"
+PAGE = b"<html><script>alert('proof')</script>Hacked</html>"
+PAGE_HASH = sha256(PAGE).hexdigest()
+
+
+@dataclass
+class Ticking:
+    """A clock that a test may move."""
+
+    now: datetime = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(microseconds=1)
+        return self.now
+
+
+@dataclass
+class Kept:
+    """Evidence of one page."""
+
+    held: dict[str, bytes] = field(default_factory=lambda: {PAGE_HASH: PAGE})
+
+    def get(self, sha256: str) -> bytes | None:
+        return self.held.get(sha256)
+
+
+@dataclass
+class SmallHouse:
+    """What the console asks of a house."""
+
+    settings: Settings
+    clock: Ticking
+    store: Store
+    evidence: Kept = field(default_factory=Kept)
+    rules: Mapping[str, Rule] = field(default_factory=seed.rules)
+    runner: Any = None
+
+    @property
+    def content_dir(self) -> Path:
+        return self.settings.content_dir
+
+    def health(self) -> Mapping[str, Any]:
+        state = self.store.health()
+        page = self.store.find("health", Query(order="part"))
+        known = {"ok": state.ok, "name": self.store.name, "what": state.what, "events": state.events}
+        known |= {"bytes": state.bytes, "refused": state.refused, "records": dict(state.records)}
+        return {"ok": state.ok, "store": known, "parts": [record.doc for record in page.records]}
+
+
+@cache
+def _hash() -> str:
+    return accounts.hash_password(PASSWORD)
+
+
+class Browser(TestClient):
+    """A browser without scripts: keeps cookies, follows redirects, finds the forms' tokens."""
+
+    def token(self, path: str = "/login") -> str:
+        found = re.search(r'name="csrf" value="([0-9a-f]+)"', self.get(path).text)
+        assert found, f"{path} has no form"
+        return found[1]
+
+    def submit(self, path: str, *, page: str = "/alerts", **values: Any) -> httpx.Response:
+        """Post a form that stands on a page."""
+        return self.post(path, data={"csrf": self.token(page)} | values)
+
+    def log_in(self, name: str, password: str = PASSWORD) -> httpx.Response:
+        return self.submit("/login", page="/login", name=name, password=password)
+
+
+ROLES = {
+    "admin": ("", "admin"),
+    "lead": ("", "lead"),
+    "lan": ("", "analyst"),
+    "viewer": ("", "read_only"),
+    "yte": ("so-y-te", "agency"),
+    "giaoduc": ("so-giao-duc", "agency"),
+}
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[SmallHouse]:
+    settings = load_settings(tmp_path, environ={})
+    clock = Ticking()
+    store = open_store(settings, clock)
+    yield SmallHouse(settings, clock, store)
+    store.close()
+
+
+def people(store: Store) -> None:
+    """One account of each role; the hash is made once, since it is slow on purpose."""
+    made = {
+        name: to_doc(
+            User(id=name, name=name.title(), role=role, agency=agency, password=_hash(), language="en")
+        )
+        for name, (agency, role) in ROLES.items()
+    }
+    store.put_many("user", made)
+
+
+@pytest.fixture
+def city(house: SmallHouse) -> list[Alert]:
+    """The small city and one account of each role."""
+    people(house.store)
+    return seed.fill(house.store, house.clock, number=120, evidence=PAGE_HASH)
+
+
+@pytest.fixture
+def app(house: SmallHouse) -> Starlette:
+    return make_app(house)
+
+
+@pytest.fixture
+def browser(app: Starlette) -> Iterator[Browser]:
+    with Browser(app, base_url="http://localhost") as made:
+        yield made
