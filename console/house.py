@@ -91,8 +91,6 @@ class House:
         return Rulebook.load(
             self.content_dir,
             extra=extra,
-            evidence=self.evidence.get,
-            cache=self.settings.data / "cache",
         )
 
     @property

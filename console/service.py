@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event as Flag
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from citywatch.errors import CityWatchError
 from citywatch.watch import JUDGE, gather, is_gathered
@@ -22,7 +22,6 @@ from citywatch.watch import JUDGE, gather, is_gathered
 if TYPE_CHECKING:
     import uvicorn
 
-    from citywatch.settings import Settings
     from console.house import House
 
 log = logging.getLogger("citywatch")
@@ -223,19 +222,20 @@ def serve(
 def _web(house: House, host: str, port: int) -> uvicorn.Server:
     import uvicorn
 
-    from console.web.app import make_app
+    from console.web.accounts import is_set_up, new_one_time_code
+    from console.web.app import HouseView, make_app
 
-    _warn_open_address(host, house.settings)
-    config = uvicorn.Config(make_app(house), host=host, port=port, log_level="warning", server_header=False)
-    server = uvicorn.Server(config)
-    # Signals belong to the service; uvicorn takes them only on the main thread.
-    log.info("console: http://%s:%d/", host, port)
-    return server
-
-
-def _warn_open_address(host: str, _: Settings) -> None:
     if host not in {"127.0.0.1", "::1", "localhost"}:
         log.warning("the console listens on %s without TLS: put a TLS proxy before it", host)
+    if not is_set_up(house.store):
+        code = new_one_time_code(house.store, house.clock)
+        log.info("nobody can log in yet: open /login and make the first account with this code: %s", code)
+    config = uvicorn.Config(
+        make_app(cast("HouseView", house)), host=host, port=port, log_level="warning", server_header=False
+    )
+    server = uvicorn.Server(config)
+    log.info("console: http://%s:%d/", host, port)
+    return server
 
 
 def serve_console(house: House, host: str, port: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -188,6 +189,6 @@ def approve(
         say.err().print(f"{run_id}: {step} {'refused' if refuse else 'approved'} by {who}", markup=False)
 
 
-def _tell(errors: list[object] | list[Exception]) -> None:
+def _tell(errors: Sequence[object]) -> None:
     for error in errors:
         say.err().print(str(error), markup=False)

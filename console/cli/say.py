@@ -36,7 +36,7 @@ def err() -> Console:
     """The terminal, standard error: progress, problems, hints."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False)
+    return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def clean(value: object) -> str:
