@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sensors.portal.look import Look
-from sensors.portal.page import domain_of
 from sensors.portal.spam import is_spam_domain
 
 _SPAM_GAP = 0.4
@@ -23,11 +22,10 @@ def mark_cloaked(look: Look, desktop: Look) -> Look:
 
 
 def _differs(look: Look, desktop: Look) -> bool:
+    if "redirect.foreign" in look.dangerous and "redirect.foreign" not in desktop.dangerous:
+        return True
     if look.page is None:
         return False
-    led = domain_of(look.fetched.final_url)
-    if led != domain_of(desktop.fetched.final_url) and is_spam_domain(led):
-        return True
     if look.spam.score - desktop.spam.score >= _SPAM_GAP:
         return True
     if look.defaced.score - desktop.defaced.score >= _DEFACED_GAP:

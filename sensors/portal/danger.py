@@ -18,7 +18,6 @@ from sensors.portal.spam import is_spam_domain
 _TABLE = Path(__file__).parent / "tables" / "trusted_domains.tsv"
 
 GRAVITY: dict[str, Severity] = {
-    "page.defaced": Severity.critical,
     "text.defaced": Severity.high,
     "title.defaced": Severity.high,
     "title.replaced": Severity.medium,
@@ -33,10 +32,8 @@ GRAVITY: dict[str, Severity] = {
     "script.miner": Severity.high,
     "frame.foreign": Severity.high,
     "frame.hidden": Severity.high,
-    "form.foreign": Severity.high,
-    "form.secret": Severity.medium,
+    "form.foreign": Severity.critical,
     "refresh.foreign": Severity.high,
-    "base.foreign": Severity.high,
     "redirect.foreign": Severity.high,
     "image.foreign": Severity.medium,
     "style.foreign": Severity.medium,

@@ -23,6 +23,7 @@ from sensors.portal.walk import parse_page
 _LEARN_SPAM = 0.6
 _LEARN_DEFACED = 0.5
 _REDESIGN = 0.75
+_MARGIN = 0.05
 NO_SPAM, NOT_DEFACED, NO_LEAK = Spam(), Defaced(), Leak()
 
 
@@ -61,11 +62,13 @@ class Look:
 def look_at(fetched: Fetched, before: Face | None, *, path: str, view: str) -> Look:
     """Let every witness see one fetched page; an answer that is no HTML is judged by its text alone."""
     if not fetched.available:
-        return Look(path=path, view=view, fetched=fetched)
+        return Look(path=path, view=view, fetched=fetched, dangerous=tuple(_led_away(fetched)))
     page = parse_page(fetched.body, fetched.final_url, fetched.header("Content-Type"))
     difference = compare(before, page) if before is not None else None
     spam, defaced = find_spam(page), judge_defaced(page)
     now = face_of(page, path=path, view=view, spam=spam.score, defaced=defaced.score)
+    if before is not None:
+        spam, defaced = _beyond(spam, defaced, before)
     return Look(
         path=path,
         view=view,
@@ -79,6 +82,15 @@ def look_at(fetched: Fetched, before: Face | None, *, path: str, view: str) -> L
         face=grow(before, now, page) if before is not None else now,
         dangerous=tuple(dict.fromkeys((*(difference.dangerous if difference else ()), *_led_away(fetched)))),
     )
+
+
+def _beyond(spam: Spam, defaced: Defaced, before: Face) -> tuple[Spam, Defaced]:
+    """What goes beyond the face that people accepted: a lottery's own portal does not alarm each day."""
+    if before.spam >= _LEARN_SPAM and spam.score <= before.spam + _MARGIN:
+        spam = NO_SPAM
+    if before.defaced >= _LEARN_DEFACED and defaced.score <= before.defaced + _MARGIN:
+        defaced = NOT_DEFACED
+    return spam, defaced
 
 
 def _led_away(fetched: Fetched) -> list[str]:
