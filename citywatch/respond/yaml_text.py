@@ -44,12 +44,12 @@ class Written:
 
 
 def read_yaml(text: str, file: str) -> Written:
-    """Read one YAML document.
+    r"""Read one YAML document.
 
     Raises:
         ContentError: it is not YAML, or YAML that is not taken here.
 
-    >>> read_yaml("a: on\\nb: [1, x]\\n", "f").content
+    >>> read_yaml("a: on\nb: [1, x]\n", "f").content
     {'a': 'on', 'b': [1, 'x']}
     """
     if len(text) > LARGEST:
@@ -116,7 +116,7 @@ def _mapping(node: yaml.MappingNode, path: Path, written: Written) -> dict[str, 
 
 def _scalar(node: yaml.Node) -> Any:
     text = str(node.value)
-    if getattr(node, "style", None) is not None:
+    if getattr(node, "style", None):
         return text
     if text in _CONSTANTS:
         return _CONSTANTS[text]
