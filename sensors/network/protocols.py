@@ -7,15 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sensors.network import http, tls
+from sensors.network import dcerpc, http, kerberos, rdp, rtsp, smb, tls
 from sensors.network.dns import DnsOverTcp, DnsOverUdp
 from sensors.network.flow import FIRST_LOAD, Flow, Talk
+from sensors.network.ftp import Ftp
 from sensors.network.local import Local
+from sensors.network.shell import Watch
 from sensors.network.sink import Sink
+from sensors.network.smtp import Smtp
+from sensors.network.ssh import Ssh
+from sensors.network.telnet import Telnet
 
-Maker = Callable[[Sink, Flow], Talk]
 _DNS_PORTS = frozenset({53, 5353, 5355})
 _DHCP_PORTS = frozenset({67, 68})
+_SMTP_PORTS = frozenset({25, 465, 587, 2525})
+_TELNET_PORTS = frozenset({23, 2323})
 
 
 class Protocols:
@@ -31,12 +37,13 @@ class Protocols:
 
     def udp(self, flow: Flow, load: bytes) -> Talk | None:
         """The reader for a UDP flow by ports and first payload; None when nobody reads it."""
-        del load
         _, _, sport, dport = flow.ends()
         if dport in _DNS_PORTS or sport in _DNS_PORTS:
             return self._dns
         if dport in _DHCP_PORTS and sport in _DHCP_PORTS:
             return self._dhcp
+        if dport == 88 and load[:1] in {b"\x6a", b"\x6c"}:
+            return kerberos.Kerberos(self._sink, framed=False)
         return None
 
 
@@ -56,7 +63,9 @@ class Undecided:
             flow.load = data[:FIRST_LOAD]
         app = choose(self._sink, flow, out, data)
         if app is None:
-            return out is False and not flow.load  # the responder spoke first: hear the originator too
+            if not out and not flow.load and data.startswith(b"220"):
+                return True  # a greeting that says nothing: hear the originator too
+            app = Watch()
         flow.app = app
         flow.protocol = app.protocol
         return app.feed(flow, out, data, us)
@@ -70,16 +79,62 @@ class Undecided:
         """Nothing was held back."""
 
 
-def choose(sink: Sink, flow: Flow, out: bool, data: bytes) -> Talk | None:  # noqa: ARG001 - who speaks first tells protocols apart
+def choose(sink: Sink, flow: Flow, out: bool, data: bytes) -> Talk | None:
     """The reader for a TCP flow whose first payload this is."""
-    if data[0] == 0x16 and tls.is_tls(data):
+    first = data[0]
+    if first == 0x16 and tls.is_tls(data):
         return tls.Tls(sink)
-    if http.is_http(data):
-        return http.Http(sink)
-    _, _, _, dport = flow.ends()
+    for known, make in _BY_BYTES:
+        if known(data):
+            return make(sink)
+    dport = flow.ends()[3]
     if dport in _DNS_PORTS:
         return DnsOverTcp(sink)
+    if dport in _TELNET_PORTS or (first == 0xFF and data[1:2] in _NEGOTIATES):
+        return Telnet(sink)
+    return _greeting(sink, data, dport) if not out else _command(sink, data)
+
+
+_NEGOTIATES = frozenset({b"\xfb", b"\xfc", b"\xfd", b"\xfe"})
+
+
+def _is_ssh(data: bytes) -> bool:
+    return data.startswith(b"SSH-")
+
+
+def _kerberos(sink: Sink) -> Talk:
+    return kerberos.Kerberos(sink, framed=True)
+
+
+_BY_BYTES: tuple[tuple[Callable[[bytes], bool], Callable[[Sink], Talk]], ...] = (
+    (http.is_http, http.Http),
+    (_is_ssh, Ssh),
+    (smb.is_smb, smb.Smb),
+    (dcerpc.is_rpc, dcerpc.Rpc),
+    (rdp.is_rdp, rdp.Rdp),
+    (rtsp.is_rtsp, rtsp.Rtsp),
+    (kerberos.is_kerberos, _kerberos),
+)
+
+
+def _greeting(sink: Sink, data: bytes, dport: int) -> Talk | None:
+    """A server that greets first: FTP and SMTP both with 220."""
+    if not data.startswith((b"220 ", b"220-")):
+        return None
+    words = data.lower()
+    if dport in _SMTP_PORTS or b"smtp" in words:
+        return Smtp(sink)
+    if dport == 21 or b"ftp" in words:
+        return Ftp(sink)
     return None
+
+
+def _command(sink: Sink, data: bytes) -> Talk | None:
+    """A client whose server's greeting said nothing."""
+    word = data[:5].upper()
+    if word in {b"EHLO ", b"HELO "}:
+        return Smtp(sink)
+    return Ftp(sink) if word == b"USER " else None
 
 
 class Dhcp:
@@ -93,13 +148,15 @@ class Dhcp:
         self._local = local
 
     def feed(self, flow: Flow, out: bool, data: bytes, us: int) -> bool:
+        """Take a message."""
         del out
         flow.protocol = self.protocol
-        if len(data) >= 236:
+        if len(data) >= 236:  # the fixed part of a BOOTP message
             self._local.dhcp(flow, us, data)
         return True
 
     def gap(self, flow: Flow, out: bool, size: int) -> bool:
+        """Datagrams have no holes."""
         del flow, out, size
         return True
 

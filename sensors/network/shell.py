@@ -1,0 +1,64 @@
+"""Does somebody else's command line run over this connection?
+
+A shell's prompt, the answer of `id`, a script's first line or Windows' banner, in clear and without a protocol
+around it, is how reverse shells look; mining pools speak JSON of their own. Only names are given here, as the
+flow's `network.protocol`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from sensors.network.flow import Flow
+
+_SHELL = re.compile(
+    rb"^#! ?/(?:usr/)?bin/|uid=\d{1,6}\([\w.-]{1,32}\) gid=\d|no job control in this shell"
+    rb"|can't access tty; job control|Microsoft Windows \[Version [\d.]+\]|PS [A-Z]:\\[^\r\n>]{0,200}> "
+    rb"|(?:^|\n)(?:ba|z|k)?sh-\d\.\d+[$#] |[\w.-]{1,32}@[\w.-]{1,64}:[~/][^\r\n]{0,128}[$#] "
+    rb"|(?:^|\n)[A-Z]:\\[^\r\n<>]{0,200}>$|^/bin/(?:ba)?sh -i|^(?:ba)?sh -i\b"
+)
+_STRATUM = re.compile(
+    rb'"method"\s*:\s*"(?:mining\.|eth_(?:submit|getWork|login)|login"|keepalived|submit")', re.DOTALL
+)
+_WATCHED = 4096
+
+
+def spoken(data: bytes) -> str:
+    """The name of what these first bytes speak; empty when it is neither.
+
+    >>> spoken(b"uid=0(root) gid=0(root)"), spoken(b'{"id":1,"method":"mining.subscribe"}'), spoken(b"hello")
+    ('shell', 'stratum', '')
+    """
+    if data[:1] == b"{" and _STRATUM.search(data):
+        return "stratum"
+    return "shell" if _SHELL.search(data) else ""
+
+
+class Watch:
+    """Looks at the first bytes of both sides of a flow that no protocol claims."""
+
+    __slots__ = ("_left",)
+
+    protocol = ""
+
+    def __init__(self) -> None:
+        self._left = _WATCHED
+
+    def feed(self, flow: Flow, out: bool, data: bytes, us: int) -> bool:
+        """Give the flow its name once something tells."""
+        del out, us
+        self._left -= len(data)
+        name = spoken(data[:_WATCHED])
+        if name:
+            flow.protocol = name
+            return False
+        return self._left > 0
+
+    def gap(self, flow: Flow, out: bool, size: int) -> bool:
+        """A hole hides at most a prompt."""
+        del flow, out
+        self._left -= size
+        return self._left > 0
+
+    def close(self, flow: Flow) -> None:
+        """Nothing is held back."""
