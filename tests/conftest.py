@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -18,5 +22,30 @@ GROUND_TRUTH = Path(__file__).resolve().parents[2] / "shared" / "data"
 def groundtruth() -> Path:
     """The third-party ground truth beside the repository; the test is skipped where it is absent."""
     if not GROUND_TRUTH.is_dir():
-        pytest.skip("ground truth is absent: ../shared/data does not exist")
+        absent("ground truth is absent: ../shared/data does not exist")
     return GROUND_TRUTH
+
+
+@pytest.fixture(scope="session")
+def elasticsearch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of a real Elasticsearch: CITYWATCH_TEST_ELASTICSEARCH, else one started here on a free port."""
+    given = os.environ.get("CITYWATCH_TEST_ELASTICSEARCH")
+    if given:
+        yield given
+        return
+    folder = tmp_path_factory.mktemp("elasticsearch")
+    script = Path(__file__).with_name("elasticsearch.sh")
+    started = subprocess.run(
+        [script, "start", "--port", "0", "--dir", folder], capture_output=True, text=True, check=False
+    )
+    if started.returncode:
+        absent(f"no Elasticsearch: {started.stderr.strip() or 'tests/elasticsearch.sh failed'}")
+    yield started.stdout.strip().splitlines()[-1]
+    subprocess.run([script, "stop", "--dir", folder], check=True)
+
+
+def absent(what: str) -> NoReturn:
+    """Skip with one clear line; where everything must be there (CITYWATCH_TEST_REQUIRE=1), fail."""
+    if os.environ.get("CITYWATCH_TEST_REQUIRE") == "1":
+        pytest.fail(what)
+    pytest.skip(what)

@@ -19,6 +19,10 @@ def open_store(settings: Settings, clock: Clock) -> Store:
         StoreError: it cannot be opened.
     """
     where = settings.store
+    if where.startswith(("http://", "https://")):
+        from citywatch.store.elastic import ElasticStore  # noqa: PLC0415 - its client takes a second to import
+
+        return ElasticStore(where, settings.elastic, clock=clock)
     if where and not where.startswith("sqlite:"):
         raise SettingsError(f"store = '{where}': write sqlite:PATH, or http(s)://HOST:9200 for Elasticsearch")
     named = where.removeprefix("sqlite:")

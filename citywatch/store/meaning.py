@@ -494,4 +494,4 @@ def _record_between(low: str | float | None, high: str | float | None) -> Callab
 
 
 def _record_word(held: object) -> str | None:
-    return record_text(held) if isinstance(held, str) else None
+    return None if is_number(held) else record_text(held)

@@ -15,6 +15,7 @@ from citywatch.model import Event
 from citywatch.ports import Page, Query, Record, RecordPage, StoreHealth
 from citywatch.store import meaning
 from citywatch.store.cursor import Cursor, read_cursor
+from citywatch.store.intake import Refused, Taken, day_of, sift
 from citywatch.store.sqlite_files import SqliteFile
 from citywatch.store.sqlite_records import SqliteRecords
 from citywatch.store.sqlite_rows import COLUMNS, HOT, Where, joined, row_of, where_of
@@ -49,15 +50,8 @@ class SqliteStore:
     # -- events ------------------------------------------------------------------------------------------
 
     def append(self, events: Sequence[Event]) -> int:
-        rows: list[tuple[Any, ...]] = []
-        refused: list[tuple[str, str, str]] = []
-        for event in events:
-            try:
-                rows.append(_row(event))
-            except (TypeError, ValueError, KeyError) as error:
-                refused.append(
-                    (stamp(self._clock()), f"{type(error).__name__}: {error}", repr(event)[:100_000])
-                )
+        taken, refused = sift(events)
+        rows = [_row(one) for one in taken]
         with self._file.write() as connection:
             first = _last_row(connection) + 1
             connection.executemany(_INSERT, rows)
@@ -66,8 +60,13 @@ class SqliteStore:
                 self._keep_refused(connection, refused)
         return new
 
-    def _keep_refused(self, connection: sqlite3.Connection, refused: Iterable[tuple[str, str, str]]) -> None:
-        connection.executemany("INSERT INTO refused (at, reason, doc) VALUES (?, ?, ?)", refused)
+    def _keep_refused(self, connection: sqlite3.Connection, refused: Iterable[Refused]) -> None:
+        """A replay does not count one twice; of the oldest only the reason stays."""
+        at = stamp(self._clock())
+        connection.executemany(
+            "INSERT OR IGNORE INTO refused (id, at, reason, doc) VALUES (?, ?, ?, ?)",
+            [(one.id, at, one.reason, one.printed) for one in refused],
+        )
         connection.execute(
             "UPDATE refused SET doc = '' WHERE n <= (SELECT max(n) FROM refused) - ? AND doc <> ''",
             (REFUSED_KEPT,),
@@ -204,16 +203,10 @@ class SqliteStore:
         self._file.close()
 
 
-def _row(event: Event) -> tuple[Any, ...]:
-    """The row of an event.
-
-    Raises:
-        KeyError, TypeError, ValueError: it did not come through the journal, or is not JSON.
-    """
-    ingested = str(event["event.ingested"])
+def _row(one: Taken) -> tuple[Any, ...]:
+    event = one.event
     columns, odd = row_of(event)
-    doc = orjson.dumps(event).decode()
-    return (str(event["event.id"]), int(event["event.sequence"]), ingested[:10], odd, *columns, doc)
+    return (event["event.id"], event["event.sequence"], day_of(event), odd, *columns, one.raw.decode())
 
 
 def _last_row(connection: sqlite3.Connection) -> int:

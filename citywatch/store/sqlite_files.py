@@ -40,7 +40,8 @@ TABLES = (
     """CREATE TABLE IF NOT EXISTS days (
         day TEXT PRIMARY KEY, events INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL)""",
     """CREATE TABLE IF NOT EXISTS refused (
-        n INTEGER PRIMARY KEY, at TEXT NOT NULL, reason TEXT NOT NULL, doc TEXT NOT NULL)""",
+        n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, at TEXT NOT NULL,
+        reason TEXT NOT NULL, doc TEXT NOT NULL)""",
     """CREATE TABLE IF NOT EXISTS records (
         kind TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL,
         h0, h1, h2, h3, odd INTEGER NOT NULL, doc TEXT NOT NULL, UNIQUE (kind, id))""",

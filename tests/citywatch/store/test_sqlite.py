@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -22,11 +22,18 @@ def opened(path: Path) -> SqliteStore:
 
 
 class TestSqliteStore(StoreContract):
-    @pytest.fixture
-    def store(self, tmp_path: Path) -> Iterator[Store]:
-        store = opened(tmp_path / "store.sqlite")
-        yield store
-        store.close()
+    @pytest.fixture(scope="class")
+    @classmethod
+    def make(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Store]]:
+        made: list[SqliteStore] = []
+
+        def make() -> Store:
+            made.append(opened(tmp_path_factory.mktemp("store") / "store.sqlite"))
+            return made[-1]
+
+        yield make
+        for store in made:
+            store.close()
 
 
 @pytest.fixture
