@@ -26,7 +26,7 @@ _CRAFT_S = 120
 
 
 def make_sources(folder: Path, now: datetime) -> list[Path]:
-    """Write the demo's captures and logs into a folder; what they show happened in the two hours before `now`.
+    """Write the demo's captures and logs into a folder; what they show began two hours before `now`.
 
     Raises:
         CityWatchError: a capture could not be crafted; tells what the crafting process said.
