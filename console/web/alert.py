@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from citywatch.model import Alert, AlertState, Event, from_doc
 from citywatch.ports import All, Is, Not, Query
+from citywatch.respond.run import Run
 from console.web import suppress
 from console.web.access import may
 from console.web.desk import Desk
@@ -51,7 +52,7 @@ def show_alert(visit: Visit) -> Response:
         runs=_runs(visit, alert) if staff else [],
         related=_related(desk, alert),
         names=desk.agency_names([alert.agency]),
-        facts=_facts(alert.event),
+        facts=facts_of(alert.event),
         hidden=_is_hidden(visit, alert),
         lit={reason.field for reason in alert.explanation},
     )
@@ -76,14 +77,14 @@ def _list(held: Any) -> list[str]:
     return [str(one) for one in held] if isinstance(held, list) else [str(held)]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - events are flat dicts of anything
 
 
-def _facts(event: Event) -> list[tuple[str, list[Any]]]:
+def facts_of(event: Event) -> list[tuple[str, list[Any]]]:
+    """The fields of an event by name, each with its values."""
     return [(name, held if isinstance(held, list) else [held]) for name, held in sorted(event.items())]
 
 
-def _runs(visit: Visit, alert: Alert) -> list[dict[str, Any]]:
+def _runs(visit: Visit, alert: Alert) -> list[Run]:
     query = Query(where=Is("alert_id", alert.id), order="updated_at", limit=20)
-    page = visit.desk.find("run", query)
-    return [record.doc for record in page.records]
+    return [from_doc(record.doc, Run) for record in visit.desk.find("run", query).records]
 
 
 def _related(desk: Desk, alert: Alert) -> list[Row]:
@@ -101,7 +102,7 @@ def _is_hidden(visit: Visit, alert: Alert) -> suppress.Suppression | None:
 
 def read_rule(visit: Visit, source: str) -> str:
     """The rule's own text, when its file is one of the content folder or of the imported rules."""
-    if not source:
+    if not source or not source.isprintable():
         return ""
     for folder in (visit.house.content_dir, visit.house.settings.data / "rules"):
         file = (folder / source).resolve()

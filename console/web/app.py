@@ -21,7 +21,20 @@ from citywatch.clock import Clock
 from citywatch.model import Rule
 from citywatch.ports import Store
 from citywatch.settings import Settings
-from console.web import alert, estate, evidence, health, inbox, login, tickets
+from console.web import (
+    alert,
+    api,
+    attack,
+    estate,
+    evidence,
+    health,
+    inbox,
+    live,
+    login,
+    people,
+    search,
+    tickets,
+)
 from console.web.door import Visit, Way
 from console.web.show import STATIC
 from console.web.throttle import Throttle
@@ -63,7 +76,12 @@ WAYS: Sequence[Way] = (
     *tickets.WAYS,
     *estate.WAYS,
     *evidence.WAYS,
+    *search.WAYS,
+    *attack.WAYS,
     *health.WAYS,
+    *people.WAYS,
+    *live.WAYS,
+    *api.WAYS,
 )
 """Every route of the console; a test walks all of them as every role."""
 
@@ -79,6 +97,7 @@ def make_app(house: HouseView) -> Starlette:
     )
     app.state.house = house
     app.state.throttle = Throttle(house.clock)
+    app.state.ear = live.Ear(house.store)
     return app
 
 

@@ -11,23 +11,24 @@ import hmac
 import re
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import anyio.to_thread
+import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from citywatch.errors import StoreUnreachable
+from citywatch.errors import Conflict, StoreError, StoreUnreachable
 from console.web import show, words
 from console.web.access import Permission, may
 from console.web.accounts import User
 from console.web.desk import Desk
-from console.web.sessions import Session, csrf_fits, find_session, mask_csrf
+from console.web.sessions import LIFE, Session, csrf_fits, find_session, find_token, mask_csrf
 from console.web.throttle import Throttle
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ NOTE_COOKIE = "citywatch_note"
 LANGUAGE_COOKIE = "citywatch_language"
 MOST_BODY = 2_000_000
 _MOST_FIELDS = 2000
+_MOST_JSON = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,8 @@ class Visit:
     user: User | None = None
     session: Session | None = None
     form: Mapping[str, list[str]] = field(default_factory=dict[str, list[str]])
+    body: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """The JSON object that came with an API request."""
 
     @property
     def who(self) -> User:
@@ -86,6 +90,11 @@ class Visit:
         """A value of the form, cut at 10,000 characters."""
         values = self.form.get(name)
         return values[0][:10_000] if values else default
+
+    def text(self, name: str) -> str:
+        """A text of the JSON body, stripped and cut; nothing when it is absent or no text."""
+        held = self.body.get(name)
+        return held.strip()[:10_000] if isinstance(held, str) else ""
 
     def path(self, name: str) -> str:
         """A part of the path."""
@@ -135,6 +144,10 @@ class Visit:
             samesite="strict",
         )
 
+    def put_session(self, response: Response, token: str) -> None:
+        """Log the browser in."""
+        self.put_cookie(response, COOKIE, token, int(LIFE.total_seconds()))
+
     def can(self, permission: Permission) -> bool:
         """Tell whether the visitor has a permission."""
         return self.user is not None and may(self.user.role, permission)
@@ -159,15 +172,15 @@ class Visit:
         bad = code in BAD_NOTES
         return {
             "text": text % {"count": show.number(number, self.language)},
-            "undo": undo if undo.isalnum() and len(undo) <= 64 else "",  # noqa: PLR2004 - ids are shorter
+            "undo": undo if re.fullmatch(r"[0-9a-f]{1,64}", undo) else "",
             "bad": bad,
         }
 
 
 BAD_NOTES = {
-    "login_failed", "wait", "code_wrong", "password_length", "password_wrong", "passwords_differ", "user_name",
-    "user_taken", "agency_missing", "last_admin", "undo_gone", "nothing_chosen", "reason_missing",
-    "suppression_wrong", "not_allowed", "conflict", "approve_other", "approve_gone",
+    "login_failed", "wait", "code_wrong", "password_length", "password_wrong", "passwords_differ",
+    "user_name", "user_taken", "agency_missing", "last_admin", "undo_gone", "nothing_chosen",
+    "reason_missing", "suppression_wrong", "not_allowed", "conflict", "approve_other", "approve_gone",
 }  # fmt: skip
 
 Handler = Callable[[Visit], Response]
@@ -183,6 +196,8 @@ class Way:
     method: str = "GET"
     needs: Permission | None = None
     """None: everybody, also who is not logged in."""
+    api: bool = False
+    """Asked by programs: a token in the Authorization header, no cookie, JSON in and out."""
 
     def route(self) -> Route:
         """As Starlette wants it."""
@@ -196,21 +211,73 @@ class Way:
 
 async def enter(request: Request, way: Way) -> Response:
     """Let one request through to its handler, or refuse it."""
+    if way.api:
+        return await anyio.to_thread.run_sync(_serve_api, request, way, await _read_json(request))
     form = await _read_form(request) if way.method == "POST" else {}
     return await anyio.to_thread.run_sync(_serve, request, way, form)
 
 
 def _serve(request: Request, way: Way, form: Mapping[str, list[str]]) -> Response:
     visit = _visit(request, form)
-    refused = _refuse(visit, way)
-    if refused is not None:
-        return refused
     try:
-        return way.handler(visit)
+        refused = _refuse(visit, way)
+        return way.handler(visit) if refused is None else refused
     except StoreUnreachable as error:
         return visit.page("error.html", 503, code=503, detail=str(error))
+    except Conflict as error:
+        return visit.page("error.html", 409, code=409, detail=str(error))
+    except StoreError as error:  # a cursor or a query that the store refuses
+        return visit.page("error.html", 400, code=400, detail=str(error))
     except HTTPException as error:
         return visit.page("error.html", error.status_code, code=error.status_code, detail="")
+
+
+def _serve_api(request: Request, way: Way, body: Mapping[str, Any] | None) -> Response:
+    house: HouseView = request.app.state.house
+    throttle: Throttle = request.app.state.throttle
+    visit = Visit(request, house, throttle, request.scope["citywatch.nonce"], body=body or {})
+    try:
+        if way.needs is not None:
+            visit = replace(visit, user=_token_user(visit, way, way.needs))
+        if body is None:
+            return JSONResponse({"error": "the body must be one JSON object of at most 64 KiB"}, 400)
+        return way.handler(visit)
+    except StoreUnreachable as error:
+        return JSONResponse({"error": str(error)}, 503)
+    except StoreError as error:
+        return JSONResponse({"error": str(error)}, 409 if isinstance(error, Conflict) else 400)
+    except HTTPException as error:
+        return JSONResponse({"error": error.detail}, error.status_code, headers=error.headers)
+
+
+def _token_user(visit: Visit, way: Way, needs: Permission) -> User:
+    """Whose token is this? Wrong ones are counted like wrong passwords."""
+    wait = visit.throttle.wait_s(visit.address, "\0token")
+    if wait:
+        raise HTTPException(429, "too many wrong tokens", headers={"retry-after": str(wait)})
+    scheme, _, token = visit.request.headers.get("authorization", "").partition(" ")
+    user = find_token(visit.house.store, visit.house.clock, token, writes=way.method != "GET")
+    if scheme.lower() != "bearer" or user is None:
+        if token:
+            visit.throttle.failed(visit.address, "\0token")
+        raise HTTPException(401, "a token is needed", headers={"www-authenticate": "Bearer"})
+    if not may(user.role, needs):
+        raise visit.missing()
+    return user
+
+
+async def _read_json(request: Request) -> dict[str, Any] | None:
+    if request.method == "GET":
+        return {}
+    raw = b""
+    async for chunk in request.stream():
+        raw += chunk
+        if len(raw) > _MOST_JSON:
+            return None
+    try:
+        return msgspec.json.decode(raw, type=dict[str, Any])
+    except msgspec.MsgspecError:
+        return None
 
 
 def _visit(request: Request, form: Mapping[str, list[str]]) -> Visit:

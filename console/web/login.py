@@ -103,7 +103,7 @@ def _enter(visit: Visit, user: User, wanted: str) -> Response:
     token, _ = sessions.open_session(store, clock, user, visit.request.headers.get("user-agent", ""))
     _audit(visit, user.id, "login")
     response = visit.go(wanted)
-    visit.put_cookie(response, door.COOKIE, token, int(sessions.LIFE.total_seconds()))
+    visit.put_session(response, token)
     response.delete_cookie(door.BEFORE_COOKIE, path="/", httponly=True, samesite="strict")
     return response
 

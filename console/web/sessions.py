@@ -15,7 +15,7 @@ from hashlib import sha256
 from citywatch.clock import Clock, parse_stamp, stamp
 from citywatch.errors import Conflict
 from citywatch.model import from_doc, to_doc
-from citywatch.ports import Is, Query, Store
+from citywatch.ports import All, Is, Query, Store
 from console.web.accounts import User
 
 IDLE = timedelta(hours=8)
@@ -87,6 +87,60 @@ def sessions_of(store: Store, user: str) -> list[Session]:
     """The open sessions of an account, newest first."""
     page = store.find("session", Query(where=Is("user", user), order="seen_at", limit=50))
     return [from_doc(record.doc, Session) for record in page.records]
+
+
+# -- tokens of programs ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """What a program shows in place of a password. Only its hash is kept."""
+
+    id: str
+    purpose: str = "api"
+    user: str
+    name: str
+    scope: str = "read"
+    """read or write."""
+    epoch: int = 0
+    created_at: str
+    expires_at: str
+
+
+def new_token(store: Store, clock: Clock, user: User, name: str, *, scope: str, days: int) -> str:
+    """Make a token; it is shown once."""
+    secret = "cw_" + secrets.token_urlsafe(32)
+    token = Token(
+        id="api-" + session_id(secret),
+        user=user.id,
+        name=name[:100],
+        scope=scope,
+        epoch=user.epoch,
+        created_at=stamp(clock()),
+        expires_at=stamp(clock() + timedelta(days=days)),
+    )
+    store.put_if("token", token.id, to_doc(token), 0)
+    return secret
+
+
+def find_token(store: Store, clock: Clock, secret: str, *, writes: bool) -> User | None:
+    """Whose token is this, if it still holds and may do that?"""
+    record = store.get("token", "api-" + session_id(secret)) if secret else None
+    if record is None or record.doc.get("purpose") != "api":
+        return None
+    token = from_doc(record.doc, Token)
+    if token.expires_at <= stamp(clock()) or (writes and token.scope != "write"):
+        return None
+    owner = store.get("user", token.user)
+    user = from_doc(owner.doc, User) if owner else None
+    return user if user is not None and user.active and user.epoch == token.epoch else None
+
+
+def tokens_of(store: Store, user: str) -> list[Token]:
+    """The tokens of an account, newest first."""
+    where = All((Is("user", user), Is("purpose", "api")))
+    page = store.find("token", Query(where=where, order="created_at", limit=50))
+    return [from_doc(record.doc, Token) for record in page.records]
 
 
 def mask_csrf(secret: str) -> str:

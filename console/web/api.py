@@ -1,0 +1,291 @@
+"""How do programs read and change what people see here?
+
+The same desk, the same permissions: a token belongs to an account and sees what it sees. Lists come in pages
+with an opaque `next`; errors are `{"error": ...}`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from citywatch.clock import parse_stamp, stamp
+from citywatch.errors import Conflict, StoreError
+from citywatch.model import Alert, Change, Portal, Ticket, from_doc, to_doc
+from citywatch.ports import All, Condition, Is, Query, Range
+from citywatch.respond import lifecycle
+from console.web import inbox, suppress
+from console.web.accounts import write_audit
+from console.web.door import Visit, Way
+from console.web.inbox import DEEDS, VIEWS, Ask, Row
+from console.web.query import QueryError, read_event_query
+from console.web.tickets import moves_of
+
+_MOST = 500
+
+
+def _limit(visit: Visit) -> int:
+    text = visit.asked("limit") or "100"
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:6]) <= _MOST:
+        raise HTTPException(400, f"limit must be a number from 1 to {_MOST}")
+    return int(text)
+
+
+def _alert(row: Row) -> dict[str, Any]:
+    doc = to_doc(row.alert)
+    doc["severity"] = row.alert.severity.name
+    return doc | {"state": to_doc(row.state)}
+
+
+def alerts(visit: Visit) -> Response:
+    """Alerts, last seen first: the inbox's own filter."""
+    state = visit.asked("state") or "any"
+    if state not in VIEWS:
+        raise HTTPException(400, f"state must be one of {', '.join(VIEWS)}")
+    ask = Ask(
+        text=visit.asked("q"),
+        state=state,
+        severity=visit.asked("severity"),
+        hidden=visit.asked("suppressed") != "false",
+        after=visit.asked("after"),
+    )
+    hiding = suppress.active(visit.house.store, visit.house.clock)
+    try:
+        shelf = inbox.read_shelf(visit.desk, ask, hiding, limit=_limit(visit))
+    except (QueryError, StoreError) as error:
+        raise HTTPException(400, str(error)) from error
+    return JSONResponse(
+        {"alerts": [_alert(row) for row in shelf.rows], "total": shelf.total, "next": shelf.next}
+    )
+
+
+def _one_alert(visit: Visit) -> Alert:
+    alert = visit.desk.alert(visit.path("id"))
+    if alert is None:
+        raise HTTPException(404, "there is no such alert")
+    return alert
+
+
+def alert(visit: Visit) -> Response:
+    """One alert with what was done with it."""
+    found = _one_alert(visit)
+    return JSONResponse(_alert(Row(alert=found, state=visit.desk.states([found])[found.id])))
+
+
+def set_state(visit: Visit) -> Response:
+    """Acknowledge, assign, close, mark as false positive or reopen an alert."""
+    found = _one_alert(visit)
+    deed, reason = visit.text("do"), visit.text("reason")
+    if deed not in DEEDS:
+        raise HTTPException(400, f"do must be one of {', '.join(DEEDS)}")
+    if deed in {"close", "false_positive"} and not reason:
+        raise HTTPException(400, "a reason is needed")
+    inbox.change_states(visit, [found], deed, reason, visit.text("assignee") or visit.who.id)
+    return JSONResponse(to_doc(visit.desk.states([found])[found.id]))
+
+
+def _ticket_doc(ticket: Ticket) -> dict[str, Any]:
+    return to_doc(ticket) | {"severity": ticket.severity.name}
+
+
+def tickets(visit: Visit) -> Response:
+    """Tickets, last changed first; `updated_since` gives those changed at or after a time."""
+    parts: list[Condition] = [
+        Is(name, visit.asked(name)) for name in ("state", "agency", "assignee") if visit.asked(name)
+    ]
+    since = visit.asked("updated_since")
+    try:
+        if since:
+            parts.append(Range("changed_at", stamp(parse_stamp(since)), None))
+        query = Query(
+            where=All(tuple(parts)),
+            order="changed_at",
+            limit=_limit(visit),
+            after=visit.asked("after") or None,
+        )
+        page = visit.desk.find("ticket", query)
+    except (ValueError, OverflowError, StoreError) as error:
+        raise HTTPException(400, str(error)) from error
+    found = [_ticket_doc(from_doc(record.doc, Ticket)) for record in page.records]
+    return JSONResponse({"tickets": found, "total": page.total, "next": page.next})
+
+
+def _one_ticket(visit: Visit) -> tuple[Ticket, int]:
+    found = visit.desk.read("ticket", visit.path("id"), Ticket)
+    if found is None:
+        raise HTTPException(404, "there is no such ticket")
+    return found
+
+
+def ticket(visit: Visit) -> Response:
+    """One ticket, and where it may be moved."""
+    found, _ = _one_ticket(visit)
+    return JSONResponse(_ticket_doc(found) | {"moves": moves_of(visit, found)})
+
+
+def change_ticket(visit: Visit) -> Response:
+    """Comment on a ticket, or move it (with `to`)."""
+    found, version = _one_ticket(visit)
+    at, note, to = stamp(visit.house.clock()), visit.text("note"), visit.text("to")
+    if to:
+        if to not in moves_of(visit, found):
+            raise HTTPException(
+                409, f"from '{found.state}' it may go to: {', '.join(moves_of(visit, found))}"
+            )
+        try:
+            changed = lifecycle.move(found, to, by=visit.who.id, at=at, note=note)
+        except lifecycle.NotAllowed as error:
+            raise HTTPException(409, str(error)) from error
+    elif note:
+        line = Change(at=at, by=visit.who.id, what="comment", note=note)
+        changed = replace(found, changed_at=at, history=(*found.history, line))
+    else:
+        raise HTTPException(400, "give a note, or a state in 'to'")
+    try:
+        visit.desk.write_ticket(changed, version)
+    except Conflict as error:
+        raise HTTPException(409, str(error)) from error
+    write_audit(visit.house.store, visit.house.clock, visit.who.id, "ticket_api", f"{found.id} {to}")
+    return JSONResponse(_ticket_doc(changed))
+
+
+def portals(visit: Visit) -> Response:
+    """Portals by name."""
+    query = Query(order="name", newest_first=False, limit=_limit(visit), after=visit.asked("after") or None)
+    try:
+        page = visit.desk.find("portal", query)
+    except StoreError as error:
+        raise HTTPException(400, str(error)) from error
+    found = [to_doc(from_doc(record.doc, Portal)) for record in page.records]
+    return JSONResponse({"portals": found, "total": page.total, "next": page.next})
+
+
+def events(visit: Visit) -> Response:
+    """Events, newest first, by the query of the search page."""
+    try:
+        bounds = [
+            stamp(parse_stamp(text)) if text else None for text in (visit.asked("from"), visit.asked("to"))
+        ]
+        query = Query(
+            where=read_event_query(visit.asked("q")),
+            start=bounds[0],
+            end=bounds[1],
+            limit=_limit(visit),
+            after=visit.asked("after") or None,
+        )
+        page = visit.desk.events(query)
+    except (QueryError, StoreError, ValueError, OverflowError) as error:
+        raise HTTPException(400, str(error)) from error
+    return JSONResponse({"events": list(page.events), "total": page.total, "next": page.next})
+
+
+def describe(visit: Visit) -> Response:
+    """This interface as OpenAPI 3.1."""
+    del visit
+    paths: dict[str, dict[str, Any]] = {}
+    for way in WAYS:
+        if way.needs is not None:
+            paths.setdefault(way.path, {})[way.method.lower()] = _described(way)
+    scheme = {"type": "http", "scheme": "bearer"}
+    return JSONResponse(
+        {
+            "openapi": "3.1.0",
+            "info": {"title": "CityWatch", "version": "1"},
+            "paths": paths,
+            "components": {"securitySchemes": {"token": scheme}},
+            "security": [{"token": []}],
+        }
+    )
+
+
+_QUERIES = {
+    "/api/v1/alerts": {
+        "q": "severity:high agency:so-y-te",
+        "state": "open",
+        "severity": "medium",
+        "suppressed": "false",
+        "limit": "100",
+        "after": "",
+    },
+    "/api/v1/tickets": {
+        "state": "confirmed",
+        "agency": "so-y-te",
+        "assignee": "lan",
+        "updated_since": "2026-11-22T00:00:00Z",
+        "limit": "100",
+        "after": "",
+    },
+    "/api/v1/portals": {"limit": "100", "after": ""},
+    "/api/v1/events": {
+        "q": "source.ip:10.0.0.0/8",
+        "from": "2026-11-22T00:00:00Z",
+        "to": "2026-11-23T00:00:00Z",
+        "limit": "100",
+        "after": "",
+    },
+}
+_BODIES: dict[str, dict[str, str]] = {
+    "/api/v1/alerts/{id}/state": {"do": "close", "reason": "planned change", "assignee": "lan"},
+    "/api/v1/tickets/{id}": {"to": "confirmed", "note": "seen by the agency"},
+}
+
+
+def _described(way: Way) -> dict[str, Any]:
+    text = {"type": "string"}
+    asked = [
+        {"name": name, "in": "query", "required": False, "schema": text, "example": example}
+        for name, example in _QUERIES.get(way.path, {}).items()
+    ]
+    inside = [{"name": "id", "in": "path", "required": True, "schema": text}] if "{id}" in way.path else []
+    answers = {code: {"description": words} for code, words in _ANSWERS.items()}
+    made: dict[str, Any] = {
+        "operationId": way.name,
+        "summary": (way.handler.__doc__ or "").strip(),
+        "parameters": inside + asked,
+        "responses": answers,
+    }
+    if way.method == "POST":
+        example = _BODIES[way.path]
+        shape = {"type": "object", "properties": dict.fromkeys(example, text)}
+        made["requestBody"] = {"content": {"application/json": {"schema": shape, "example": example}}}
+    return made
+
+
+_ANSWERS = {
+    "200": "what was asked for",
+    "400": "the request cannot be read; `error` says why",
+    "401": "no good token",
+    "404": "not there, or not for this account",
+    "409": "not possible in the present state, or changed by somebody else",
+    "429": "too many wrong tokens; wait as `retry-after` says",
+    "503": "the store does not answer",
+}
+
+WAYS = (
+    Way(path="/api/v1/openapi.json", handler=describe, name="api_openapi", api=True),
+    Way(path="/api/v1/alerts", handler=alerts, name="api_alerts", needs="see", api=True),
+    Way(path="/api/v1/alerts/{id}", handler=alert, name="api_alert", needs="see", api=True),
+    Way(
+        path="/api/v1/alerts/{id}/state",
+        handler=set_state,
+        name="api_alert_state",
+        method="POST",
+        needs="triage",
+        api=True,
+    ),
+    Way(path="/api/v1/tickets", handler=tickets, name="api_tickets", needs="see", api=True),
+    Way(path="/api/v1/tickets/{id}", handler=ticket, name="api_ticket", needs="see", api=True),
+    Way(
+        path="/api/v1/tickets/{id}",
+        handler=change_ticket,
+        name="api_ticket_change",
+        method="POST",
+        needs="answer",
+        api=True,
+    ),
+    Way(path="/api/v1/portals", handler=portals, name="api_portals", needs="see", api=True),
+    Way(path="/api/v1/events", handler=events, name="api_events", needs="staff", api=True),
+)
