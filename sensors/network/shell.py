@@ -1,8 +1,8 @@
 """Does somebody else's command line run over this connection?
 
-A shell's prompt, the answer of `id`, a script's first line or Windows' banner, in clear and without a protocol
-around it, is how reverse shells look; mining pools speak JSON of their own. Only names are given here, as the
-flow's `network.protocol`.
+A shell's prompt, the answer of `id`, a script's first line or Windows' banner, in clear and without a
+protocol around it, is how reverse shells look; mining pools speak JSON of their own. Only names are given
+here, as the flow's `network.protocol`.
 """
 
 from __future__ import annotations
