@@ -14,11 +14,11 @@ ATTACKER = "203.0.113.66"
 GUESSER = "198.51.100.23"
 
 CAPTURES = (
-    ("office_day", "benign", ()),
+    ("office_day", "browsing", ("--victim", "10.20.2.30")),
     ("port_scan", "port_scan", ("--attacker", ATTACKER, "--victim", "10.20.2.10")),
     ("ssh_guessing", "ssh_guessing", ("--attacker", GUESSER, "--victim", "10.20.1.12")),
-    ("dns_tunnel", "dns_tunnel", ("--attacker", "10.20.7.23", "--victim", "10.20.7.1")),
-    ("camera_bot", "camera_bot", ("--attacker", "10.20.8.41")),
+    ("dns_tunnel", "dns_tunnel", ("--attacker", "10.20.7.23", "--victim", "10.20.7.53")),
+    ("camera_bot", "camera_bot", ("--attacker", "198.51.100.99", "--victim", "10.20.8.41")),
 )
 """File, scenario of the crafting process, and who does it to whom."""
 
@@ -57,7 +57,7 @@ def _logs(start: datetime) -> Iterator[tuple[str, bytes]]:
 def _craft(out: Path, scenario: str, start: datetime, options: tuple[str, ...]) -> Path:
     """Have a capture crafted by the scapy process; nothing of it is imported here."""
     command = [sys.executable, "-m", "sensors.network.scapy_craft", scenario, str(out)]
-    command += ["--start", str(start.timestamp()), *options]
+    command += ["--start", start.isoformat(), *options]
     done = subprocess.run(  # noqa: S603 - our own module, fixed words
         command, capture_output=True, text=True, timeout=_CRAFT_S, check=False
     )

@@ -29,7 +29,8 @@ def out() -> Console:
     """The terminal, standard output."""
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=False)
+    # Into a file or a pipe there is no screen to fit: columns stay whole.
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 200)
 
 
 def err() -> Console:
