@@ -1,24 +1,319 @@
-"""Which rules say yes to this event?"""
+"""Which of thousands of rules say yes to this event, at once?
+
+Rules are sorted into plans by the constant fields of their logsource (channel, event code, dataset,
+provider): for each combination of what those fields hold, every rule is partially evaluated, most are gone,
+and the rest is searched by needs (`prefilter`): one look per field tells which rules can say yes at all,
+and only those are asked (`compile`). Plans are made when their first event comes and kept by what their
+constant fields mean to the rules, so strange values cannot make many. What a value means to a plan is
+remembered, within bounds.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any, cast
 
-from citywatch.detect.sigma import oracle
+import ahocorasick_rs
+import orjson
+
+from citywatch.detect.sigma import oracle, tree
+from citywatch.detect.sigma.compile import Answer, ManyValues, View, compile_rule
 from citywatch.detect.sigma.load import EventRule
+from citywatch.detect.sigma.oracle import MAX_VALUE, MAX_VALUES
+from citywatch.detect.sigma.prefilter import CONTAINS, EQUALS, PRESENT, Cover, covers, simplify
+from citywatch.detect.sigma.tree import And, Tree, fold, text_of
 from citywatch.model import Event
+
+CODE = "event.code"
+_GONE = object()
+"""Stands for a field that is not there (null is something else)."""
+_TEXTS = {str, object}
+MOST_PLANS = 4096
+MOST_KEYS = 16_384
+MOST_MEMORY = 400_000
+"""Values remembered over all plans; then all is forgotten and begins anew."""
+MEMORY_LENGTH = 400
+"""Longer values are seldom seen again: not remembered."""
+
+
+_KELVIN, _DOTTED_I = "\u212a".encode(), "İ".encode()
+"""The only letters outside ASCII that fold to a letter of ASCII."""
 
 
 class Engine:
-    """Rules made ready to be asked event by event."""
+    """Rules made ready to be asked event by event. For one thread."""
 
     def __init__(self, rules: Sequence[EventRule]) -> None:
         self._rules = tuple(rules)
+        gates = {id(rule.gate): rule.gate for rule in rules}
+        fields = {atom.field for gate in gates.values() for atom in tree.atoms(gate)}
+        self._const = tuple(sorted(fields | {CODE}))
+        self._trees = [And((rule.gate, rule.tree)) for rule in rules]
+        self._by_const = _ConstantAtoms(self._const, self._trees)
+        self._keys: dict[tuple[Any, ...], _Plan] = {}
+        self._plans: dict[tuple[frozenset[int], ...], _Plan] = {}
+        self._view = View()
+        self._memory = _Memory()
+
+    @property
+    def long_values(self) -> int:
+        """How many values were longer than what is looked at."""
+        return self._view.long_values
 
     def hits(self, event: Event) -> list[EventRule]:
         """The rules that say yes, in the order of the rule set."""
-        return [
-            rule
-            for rule in self._rules
-            if oracle.matches(rule.gate, event) and oracle.matches(rule.tree, event)
-        ]
+        get = event.get
+        key = tuple([get(name, _GONE) for name in self._const])
+        try:
+            plan = self._keys.get(key)
+        except TypeError:  # a list in a constant field
+            return self._plan(key).hits(event, self._view, self._rules)
+        if plan is None:
+            plan = self._plan(key)
+            if len(self._keys) >= MOST_KEYS:
+                self._keys.clear()
+            if _TEXTS.issuperset(map(type, key)):  # 1, 1.0 and True are one key but not one value
+                self._keys[key] = plan
+        return plan.hits(event, self._view, self._rules) if plan.rules else []
+
+    def _plan(self, key: tuple[Any, ...]) -> _Plan:
+        pairs = zip(self._const, key, strict=True)
+        meaning = tuple(self._by_const.meaning(name, value) for name, value in pairs)
+        plan = self._plans.get(meaning)
+        if plan is None:
+            if len(self._plans) >= MOST_PLANS:
+                self._plans.clear()
+                self._keys.clear()
+                self._memory.forget()
+            plan = self._plans[meaning] = _Plan(self._left(meaning), self._memory)
+        return plan
+
+    def _left(self, meaning: tuple[frozenset[int], ...]) -> list[tuple[int, Tree]]:
+        """The rules that can still say yes, with the rest of their question."""
+        yes = frozenset[int]().union(*meaning)
+        number = self._by_const.number
+
+        def truth(atom: tree.Atom) -> bool | None:
+            at = number.get(atom)
+            return None if at is None else at in yes
+
+        left: list[tuple[int, Tree]] = []
+        gates: dict[int, bool] = {}
+        for index, rule in enumerate(self._rules):
+            gate = gates.get(id(rule.gate))
+            if gate is None:
+                decided = simplify(rule.gate, truth)
+                gate = gates[id(rule.gate)] = isinstance(decided, tree.Const) and decided.yes
+            if gate:
+                rest = simplify(rule.tree, truth)
+                if not isinstance(rest, tree.Const) or rest.yes:
+                    left.append((index, rest))
+        return left
+
+
+class _ConstantAtoms:
+    """All questions to the constant fields, numbered, and what a value answers to them."""
+
+    def __init__(self, fields: Sequence[str], trees: Iterable[Tree]) -> None:
+        self.number: dict[tree.Atom, int] = {}
+        self._atoms: dict[str, list[tuple[int, tree.Atom]]] = {field: [] for field in fields}
+        self._known: dict[tuple[str, type, str], frozenset[int]] = {}
+        for part in trees:
+            for atom in tree.atoms(part):
+                known = atom in self.number or isinstance(atom, tree.FieldRef)
+                if atom.field in self._atoms and not known:
+                    at = self.number[atom] = len(self.number)
+                    self._atoms[atom.field].append((at, atom))
+
+    def meaning(self, field: str, value: Any) -> frozenset[int]:
+        """Numbers of the questions that this value answers with yes."""
+        name = field, value.__class__, repr(value)
+        found = self._known.get(name)
+        if found is None:
+            event: Event = {} if value is _GONE else {field: value}
+            found = frozenset(at for at, atom in self._atoms[field] if oracle.holds(atom, event) is not None)
+            if len(self._known) >= MOST_KEYS:
+                self._known.clear()
+            self._known[name] = found
+        return found
+
+
+class _Memory:
+    """What values meant to plans, over all plans, so that the sum is bounded."""
+
+    __slots__ = ("left", "tables")
+
+    def __init__(self) -> None:
+        self.left = MOST_MEMORY
+        self.tables: list[dict[str, int]] = []
+
+    def spend(self) -> None:
+        self.left -= 1
+        if self.left < 0:
+            self.left = MOST_MEMORY
+            for table in self.tables:
+                table.clear()
+
+    def forget(self) -> None:
+        """The plans are gone, and their tables with them."""
+        self.left = MOST_MEMORY
+        self.tables.clear()
+
+
+class _Field:
+    """One field of a plan: which rules its value makes candidates, as a bit a rule."""
+
+    __slots__ = ("_automaton", "_bits", "_equal", "_memory", "known", "name")
+
+    def __init__(self, name: str, needs: dict[tuple[int, str], int], memory: _Memory) -> None:
+        self.name = name
+        self._memory = memory
+        self.known: dict[str, int] = {}
+        memory.tables.append(self.known)
+        self._equal = {text: bits for (kind, text), bits in needs.items() if kind == EQUALS}
+        texts = [text for kind, text in needs if kind == CONTAINS]
+        self._bits = [needs[CONTAINS, text] for text in texts]
+        self._automaton = ahocorasick_rs.AhoCorasick(texts) if texts else None
+
+    def bits(self, value: Any) -> int:
+        """Rules whose need this value meets."""
+        if value.__class__ is list:
+            found = 0
+            for each in cast("list[Any]", value)[:MAX_VALUES]:
+                if each is not None:
+                    found |= self.bits(each)
+            return found
+        text = value if value.__class__ is str else text_of(value)
+        met = self.known.get(text)
+        if met is not None:
+            return met
+        if len(text) > MAX_VALUE:
+            text = text[:MAX_VALUE]
+        found = self.search(text.lower() if text.isascii() else fold(text))
+        if len(text) <= MEMORY_LENGTH:
+            self._memory.spend()
+            self.known[text] = found
+        return found
+
+    def search(self, text: str) -> int:
+        """Rules whose need this folded text meets."""
+        found = self._equal.get(text, 0)
+        if self._automaton is not None:
+            bits = self._bits
+            last = -1
+            for at, _, _ in self._automaton.find_matches_as_indexes(oracle.clean(text), overlapping=True):
+                if at != last:
+                    found |= bits[at]
+                    last = at
+        return found
+
+
+class _Keywords:
+    """Keywords of a plan: one search over the whole event, written as JSON; rather too many than too few."""
+
+    __slots__ = ("_ascii", "_automaton", "_field")
+
+    def __init__(self, needs: dict[tuple[int, str], int], memory: _Memory) -> None:
+        self._field = _Field("", needs, memory)
+        self._ascii = all(text.isascii() for _, text in needs)
+        texts = [orjson.dumps(oracle.clean(text))[1:-1] for _, text in needs]
+        self._automaton = ahocorasick_rs.BytesAhoCorasick(texts, ahocorasick_rs.MatchKind.LeftmostFirst)
+
+    def bits(self, event: Event, view: View) -> int:
+        """Rules of which some keyword is in the event."""
+        try:
+            whole = orjson.dumps(event)
+        except (TypeError, ValueError):  # half of a surrogate pair, or a number beyond 64 bits
+            whole = _KELVIN
+        plain = whole.isascii() or (self._ascii and _KELVIN not in whole and _DOTTED_I not in whole)
+        if plain and not self._automaton.find_matches_as_indexes(whole.lower()):
+            return 0
+        view.take(event)
+        return self._field.search(view.words()[2])
+
+
+class _Plan:
+    """The rules left for one meaning of the constant fields.
+
+    A rule has one bit for its cheapest cover and one, higher by the number of rules, for the next cover.
+    """
+
+    __slots__ = ("_always", "_answers", "_fields", "_keywords", "_mask", "_present", "_several", "_shift",
+                 "rules")  # fmt: skip
+
+    def __init__(self, left: list[tuple[int, Tree]], memory: _Memory) -> None:
+        self.rules = left
+        self._answers: list[Answer | None] = [None] * len(left)
+        self._several: list[Answer | None] = [None] * len(left)
+        self._always = 0
+        self._shift = len(left)
+        self._mask = (1 << len(left)) - 1
+        needs: dict[str, dict[tuple[int, str], int]] = {}
+        present: dict[str, int] = {}
+        for position, (_, rest) in enumerate(left):
+            first, second = covers(rest)
+            self._enter(first, 1 << position, needs, present)
+            self._enter(second, 1 << (position + self._shift), needs, present)
+        self._present = tuple(present.items())
+        keywords = needs.pop("", None)
+        self._keywords = _Keywords(keywords, memory) if keywords else None
+        self._fields = tuple(_Field(name, each, memory) for name, each in needs.items())
+
+    def _enter(
+        self,
+        cover: Cover | None,
+        bit: int,
+        needs: dict[str, dict[tuple[int, str], int]],
+        present: dict[str, int],
+    ) -> None:
+        if cover is None:
+            self._always |= bit
+            return
+        for field, kind, text in cover:
+            if kind == PRESENT or (kind == CONTAINS and not text):
+                present[field] = present.get(field, 0) | bit
+            else:
+                table = needs.setdefault(field, {})
+                table[kind, text] = table.get((kind, text), 0) | bit
+
+    def hits(self, event: Event, view: View, rules: Sequence[EventRule]) -> list[EventRule]:
+        """The rules of this plan that say yes."""
+        met = self._always
+        get = event.get
+        for field in self._fields:
+            value = get(field.name)
+            if value is not None:
+                bits = field.known.get(value) if value.__class__ is str else None
+                met |= field.bits(value) if bits is None else bits
+        for name, bits in self._present:
+            if name in event:
+                met |= bits
+        if self._keywords is not None:
+            met |= self._keywords.bits(event, view)
+        candidates = met & (met >> self._shift) & self._mask
+        return self._asked(candidates, event, view, rules) if candidates else []
+
+    def _asked(
+        self, candidates: int, event: Event, view: View, rules: Sequence[EventRule]
+    ) -> list[EventRule]:
+        view.take(event)
+        found: list[EventRule] = []
+        while candidates:
+            low = candidates & -candidates
+            position = low.bit_length() - 1
+            candidates ^= low
+            if self._ask(position, view):
+                found.append(rules[self.rules[position][0]])
+        return found
+
+    def _ask(self, position: int, view: View) -> bool:
+        answer = self._answers[position]
+        if answer is None:
+            answer = self._answers[position] = compile_rule(self.rules[position][1], lists=False)
+        try:
+            return answer(view, view.low, view.raw)
+        except ManyValues:
+            several = self._several[position]
+            if several is None:
+                several = self._several[position] = compile_rule(self.rules[position][1], lists=True)
+            return several(view, view.low, view.raw)

@@ -38,7 +38,7 @@ from sigma.types import (
     SpecialChars,
 )
 
-from citywatch.detect.sigma import tree
+from citywatch.detect.sigma import oracle, tree
 from citywatch.detect.sigma.tree import MANY, ONE, Tree, fold
 
 FieldName = Callable[[str], str]
@@ -150,20 +150,24 @@ def _pieces(value: SigmaString) -> tuple[str | int, ...]:
     cased = isinstance(value, SigmaCasedString)
     pieces: list[str | int] = []
     for part in value.s:
-        if isinstance(part, str):
-            text = part if cased else fold(part)
-            if pieces and isinstance(pieces[-1], str):
-                pieces[-1] += text
-            elif text:
-                pieces.append(text)
-        elif part is SpecialChars.WILDCARD_MULTI:
-            if not pieces or pieces[-1] != MANY:
-                pieces.append(MANY)
-        elif part is SpecialChars.WILDCARD_SINGLE:
-            pieces.append(ONE)
-        else:
-            raise Refused(f"placeholder in {value!s} was not filled", "add the modifier `expand`")
+        piece = _piece(part, value, cased=cased)
+        if isinstance(piece, str) and pieces and isinstance(pieces[-1], str):
+            pieces[-1] += piece
+        elif piece != "" and (piece != MANY or pieces[-1:] != [MANY]):
+            pieces.append(piece)
     return tuple(pieces)
+
+
+def _piece(part: object, value: SigmaString, *, cased: bool) -> str | int:
+    if isinstance(part, str):
+        if oracle.clean(part) != part:
+            raise Refused(f"{part!r} holds half of a surrogate pair")
+        return part if cased else fold(part)
+    if part is SpecialChars.WILDCARD_MULTI:
+        return MANY
+    if part is SpecialChars.WILDCARD_SINGLE:
+        return ONE
+    raise Refused(f"placeholder in {value!s} was not filled", "add the modifier `expand`")
 
 
 def _regex(field: str, value: SigmaRegularExpression) -> Tree:
