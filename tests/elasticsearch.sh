@@ -111,11 +111,19 @@ owned() {
   as_user=(setpriv --reuid nobody --regid nogroup --clear-groups)
 }
 
+# The file realm reads salted PBKDF2 hashes; the server's own tool takes a JVM start for each user.
 add_users() {
-  for pair in admin:superuser writer:writer reader:reader; do
-    grep -q "^${pair%%:*}:" "$home/config/users" 2>/dev/null || HOME=$dir ES_JAVA_HOME=$jdk "${as_user[@]}" \
-      "$home/bin/elasticsearch-users" useradd "${pair%%:*}" -p "${pair%%:*}-password" -r "${pair##*:}" >&2
-  done
+  python3 - "$home/config" <<'USERS'
+import base64, hashlib, os, pathlib, sys
+folder, rounds = pathlib.Path(sys.argv[1]), 10000
+def hashed(password):
+    salt = os.urandom(32)
+    made = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, rounds, 32)
+    return "{PBKDF2}%d$%s$%s" % (rounds, base64.b64encode(salt).decode(), base64.b64encode(made).decode())
+roles = {"admin": "superuser", "writer": "writer", "reader": "reader"}
+(folder / "users").write_text("".join(f"{name}:{hashed(name + '-password')}\n" for name in roles))
+(folder / "users_roles").write_text("".join(f"{role}:{name}\n" for name, role in roles.items()))
+USERS
 }
 
 start() {
@@ -129,8 +137,8 @@ start() {
     port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
   fi
   configure
-  owned
   [ "$secure" ] && add_users
+  owned
   (
     cd "$dir"
     HOME=$dir ES_JAVA_HOME=$jdk ES_JAVA_OPTS="-Xms$heap -Xmx$heap" \
