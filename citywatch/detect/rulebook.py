@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,11 +12,14 @@ import yaml
 
 from citywatch.detect.fold import carried
 from citywatch.detect.sigma import oracle
+from citywatch.detect.sigma.cache import RuleCache
+from citywatch.detect.sigma.correlate import Correlator
 from citywatch.detect.sigma.engine import Engine
-from citywatch.detect.sigma.load import EventRule, FileRules, Refusal, load_file
+from citywatch.detect.sigma.load import EventRule, FileRules, Refusal
 from citywatch.detect.sigma.resolve import RuleSet, resolve
+from citywatch.detect.yara import Get, YaraRules
 from citywatch.errors import ContentError
-from citywatch.model import Event, Match, Problem, Rule
+from citywatch.model import Event, Match, Problem, Rule, repeatable_id
 
 Report = Callable[[Problem], None]
 
@@ -60,23 +63,37 @@ def places(content_dir: Path, extra: Iterable[Path]) -> list[Place]:
 
 
 class Rulebook:
-    """Every rule in force. Judges events in the order they are given; knows what correlations still count."""
+    """Every rule in force. Judges events in the order they are given; knows what correlations still count.
 
-    def __init__(self, ruleset: RuleSet) -> None:
+    For one thread; several workers share correlations by group key (`share`).
+    """
+
+    def __init__(
+        self,
+        ruleset: RuleSet,
+        *,
+        yara: YaraRules | None = None,
+        evidence: Get | None = None,
+        share: tuple[int, int] = (0, 1),
+    ) -> None:
         self.ruleset = ruleset
-        self.refusals: tuple[Refusal, ...] = ruleset.refusals
+        self.yara = yara if yara is not None else YaraRules(())
+        self._evidence = evidence
+        refused = (_refusal_of(error) for error in self.yara.refusals)
+        self.refusals: tuple[Refusal, ...] = (*ruleset.refusals, *refused)
+        parts = (ruleset.events, ruleset.correlations)
         self.rules: Mapping[str, Rule] = {
-            key: each.rule for part in (ruleset.events, ruleset.correlations) for key, each in part.items()
+            **{key: each.rule for part in parts for key, each in part.items()},
+            **self.yara.rules,
         }
         self.windows: Mapping[str, str] = {
-            key: each.window
-            for part in (ruleset.events, ruleset.correlations)
-            for key, each in part.items()
-            if each.window
+            key: each.window for part in parts for key, each in part.items() if each.window
         }
         """Fold windows that rules ask for, by rule id."""
+        self.engine = Engine(tuple(ruleset.events.values()))
+        self.correlator = Correlator(tuple(ruleset.correlations.values()), share=share)
         self._silent = ruleset.silent
-        self._engine = Engine(tuple(ruleset.events.values()))
+        self._wanted = self.correlator.wants
 
     @classmethod
     def load(
@@ -85,45 +102,88 @@ class Rulebook:
         *,
         extra: Sequence[Path] = (),
         report: Report | None = None,
+        evidence: Get | None = None,
+        cache: Path | None = None,
         today: str = "",
     ) -> Rulebook:
-        """Read every rule below these folders. One bad rule is reported and never stops the rest."""
-        files: list[FileRules] = []
-        for place in places(content_dir, extra):
-            files.extend(read_folder(place))
-        ruleset = resolve(files, today)
-        for refusal in ruleset.refusals:
-            if report is not None:
+        """Read every rule below these folders. One bad rule is reported and never stops the rest.
+
+        Args:
+            content_dir: the folder with `rules/`, or a folder of rules.
+            extra: more such folders: imported rules, exceptions of the team.
+            report: is told of each rule that was not loaded.
+            evidence: gives bytes by their SHA-256, for YARA; without it YARA is not asked.
+            cache: a folder where parsed rules are kept between starts.
+            today: `2026-11-22`; exceptions that expired before no longer hold.
+        """
+        found = places(content_dir, extra)
+        ruleset = resolve([file for place in found for file in read_folder(place, cache)], today)
+        yara = YaraRules.load([place.folder for place in found], cache=cache / "yara" if cache else None)
+        book = cls(ruleset, yara=yara, evidence=evidence)
+        if report is not None:
+            for refusal in book.refusals:
                 report(problem_of(refusal))
-        return cls(ruleset)
+        return book
 
     def judge(self, events: Sequence[Event]) -> list[Match]:
         """What the rules say to these events, oldest first."""
         found: list[Match] = []
         for event in events:
-            hits = self._engine.hits(event)
-            found.extend(match_of(rule, event) for rule in hits if rule.rule.id not in self._silent)
+            hits = self.engine.hits(event)
+            if hits:
+                self._judged(event, hits, found)
+            if self._evidence is not None and "citywatch.evidence.sha256" in event:
+                found.extend(self.yara.judge(event, self._evidence))
+        found.extend(self.correlator.settle())
         return found
+
+    def _judged(self, event: Event, hits: Sequence[EventRule], found: list[Match]) -> None:
+        for rule in hits:
+            key = rule.rule.id
+            if key not in self._silent:
+                found.append(match_of(rule, event))
+            if key in self._wanted:
+                found.extend(self.correlator.feed(key, event))
 
     def changes(self) -> dict[str, bytes | None]:
         """What correlations count that changed since the last call; None: no longer counted."""
-        return {}
+        return self.correlator.changes()
 
     def restore(self, state: Mapping[str, bytes]) -> None:
         """Take up what `changes` gave before a restart."""
-        del state
+        self.correlator.restore(state)
+
+    def adopt(self, older: Rulebook) -> None:
+        """Take over from an older rulebook: what unchanged correlations count goes on without a gap."""
+        self.correlator.adopt(older.correlator)
 
 
-def read_folder(place: Place) -> list[FileRules]:
+def read_folder(place: Place, cache: Path | None = None) -> list[FileRules]:
     """Load every Sigma file below a folder, in the order of their names."""
     placeholders, problems = read_placeholders(place)
-    load = partial(load_file, placeholders=placeholders)
-    found = [
-        load(path.read_bytes(), f"{place.name}/{path.relative_to(place.folder).as_posix()}")
-        for path in sorted(place.folder.rglob("*.y*ml"))
-        if path.suffix in {".yml", ".yaml"} and path.name != PLACEHOLDERS and path.is_file()
-    ]
+    mark = repeatable_id(place.name, str(place.folder))
+    known = RuleCache(cache / f"sigma-{mark}.msgpack" if cache else None, placeholders)
+    found = [known.load(path, f"{place.name}/{inner}") for inner, path in _rule_files(place.folder)]
+    known.save()
     return [FileRules(refusals=problems), *found] if problems else found
+
+
+def _rule_files(folder: Path) -> list[tuple[str, Path]]:
+    """Rule files by their place below a folder; links to folders are not followed."""
+    found: list[tuple[str, Path]] = []
+    for root, _, names in os.walk(folder):
+        inner = Path(root).relative_to(folder)
+        found.extend(
+            ((inner / name).as_posix(), Path(root, name))
+            for name in names
+            if name.endswith((".yml", ".yaml")) and name != PLACEHOLDERS
+        )
+    return sorted(found)
+
+
+def _refusal_of(error: ContentError) -> Refusal:
+    return Refusal(kind="refused", rule_id="", title="", source=error.file, line=error.line, what=error.what,
+                   hint=error.hint)  # fmt: skip
 
 
 def read_placeholders(place: Place) -> tuple[Mapping[str, Sequence[str]], tuple[Refusal, ...]]:

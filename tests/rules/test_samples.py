@@ -42,7 +42,7 @@ def test_every_rule_has_a_uuid_a_title_in_both_languages_and_guides() -> None:
                 assert rule.guide_vi, rule.source
                 assert rule.guide_en, rule.source
                 assert rule.category, rule.source
-                assert any(tag.startswith("attack.t") for tag in rule.tags), rule.source
+                assert any(tag.startswith(("attack.t", "citywatch.")) for tag in rule.tags), rule.source
 
 
 def test_every_samples_file_has_its_rule() -> None:

@@ -21,7 +21,7 @@ from citywatch.detect.sigma.compile import Answer, ManyValues, View, compile_rul
 from citywatch.detect.sigma.load import EventRule
 from citywatch.detect.sigma.oracle import MAX_VALUE, MAX_VALUES
 from citywatch.detect.sigma.prefilter import CONTAINS, EQUALS, PRESENT, Cover, covers, simplify
-from citywatch.detect.sigma.tree import And, Tree, fold, text_of
+from citywatch.detect.sigma.tree import Tree, fold, text_of
 from citywatch.model import Event
 
 CODE = "event.code"
@@ -45,11 +45,11 @@ class Engine:
 
     def __init__(self, rules: Sequence[EventRule]) -> None:
         self._rules = tuple(rules)
-        gates = {id(rule.gate): rule.gate for rule in rules}
-        fields = {atom.field for gate in gates.values() for atom in tree.atoms(gate)}
+        shared: dict[Tree, Tree] = {}
+        self._gates = [shared.setdefault(rule.gate, rule.gate) for rule in rules]
+        fields = {atom.field for gate in shared for atom in tree.atoms(gate)}
         self._const = tuple(sorted(fields | {CODE}))
-        self._trees = [And((rule.gate, rule.tree)) for rule in rules]
-        self._by_const = _ConstantAtoms(self._const, self._trees)
+        self._by_const = _ConstantAtoms(self._const, (*shared, *(rule.tree for rule in rules)))
         self._keys: dict[tuple[Any, ...], _Plan] = {}
         self._plans: dict[tuple[frozenset[int], ...], _Plan] = {}
         self._view = View()
@@ -99,11 +99,11 @@ class Engine:
 
         left: list[tuple[int, Tree]] = []
         gates: dict[int, bool] = {}
-        for index, rule in enumerate(self._rules):
-            gate = gates.get(id(rule.gate))
+        for index, (rule, asked) in enumerate(zip(self._rules, self._gates, strict=True)):
+            gate = gates.get(id(asked))
             if gate is None:
-                decided = simplify(rule.gate, truth)
-                gate = gates[id(rule.gate)] = isinstance(decided, tree.Const) and decided.yes
+                decided = simplify(asked, truth)
+                gate = gates[id(asked)] = isinstance(decided, tree.Const) and decided.yes
             if gate:
                 rest = simplify(rule.tree, truth)
                 if not isinstance(rest, tree.Const) or rest.yes:

@@ -47,3 +47,69 @@ def test_one_bad_rule_is_reported_and_the_rest_hold(tmp_path: Path) -> None:
     book = Rulebook.load(tmp_path, report=seen.append)
     assert list(book.rules) == ["5c1d7a34-0b1e-4c33-9f0b-6f6e1d2a9a10"]
     assert [problem.source for problem in seen] == ["rules/b.yml"]
+
+
+COUNT = """title: Three odd parents
+id: 00000000-0000-4000-8000-000000000001
+correlation:
+  type: event_count
+  rules: [5c1d7a34-0b1e-4c33-9f0b-6f6e1d2a9a10]
+  group-by: [Computer]
+  timespan: 5m
+  condition: {gte: 3}
+"""
+COMPUTER = {"winlog.computer_name": "WEB01"}
+
+
+def seen(second: int) -> dict[str, str]:
+    return {
+        **EVENT,
+        **COMPUTER,
+        "@timestamp": f"2026-11-22T08:00:{second:02}.000000Z",
+        "event.id": f"e{second}",
+    }
+
+
+def test_a_rule_that_feeds_a_correlation_does_not_alert_by_itself(tmp_path: Path) -> None:
+    (tmp_path / "a.yml").write_text(RULE, "utf-8")
+    (tmp_path / "b.yml").write_text(COUNT, "utf-8")
+    matches = Rulebook.load(tmp_path).judge([seen(second) for second in (1, 2, 3)])
+    assert [(match.rule.title, match.count) for match in matches] == [("Three odd parents", 3)]
+
+
+def test_what_a_correlation_counts_outlives_a_restart_and_a_reload(tmp_path: Path) -> None:
+    (tmp_path / "a.yml").write_text(RULE, "utf-8")
+    (tmp_path / "b.yml").write_text(COUNT, "utf-8")
+    first = Rulebook.load(tmp_path)
+    assert first.judge([seen(1), seen(2)]) == []
+    kept = {key: raw for key, raw in first.changes().items() if raw is not None}
+    second = Rulebook.load(tmp_path)
+    second.restore(kept)
+    (tmp_path / "c.yml").write_text(RULE.replace("5c1d7a34", "5c1d7a35").replace("w3wp", "nginx"), "utf-8")
+    third = Rulebook.load(tmp_path)
+    third.adopt(second)
+    assert len(third.judge([seen(3)])) == 1
+
+
+def test_a_kept_rule_set_is_the_same_and_follows_every_edit(tmp_path: Path) -> None:
+    rules, cache = tmp_path / "r", tmp_path / "cache"
+    rules.mkdir()
+    (rules / "a.yml").write_text(RULE, "utf-8")
+    (rules / "b.yml").write_text("title: [", "utf-8")
+    (rules / "c.yml").write_text(COUNT, "utf-8")
+    books = [Rulebook.load(rules, cache=cache) for _ in range(2)]
+    assert books[0].ruleset == books[1].ruleset
+    assert books[1].judge([EVENT]) == []
+    (rules / "a.yml").write_text(RULE.replace("Odd", "Strange"), "utf-8")
+    titles = {rule.title for rule in Rulebook.load(rules, cache=cache).rules.values()}
+    assert titles == {"Strange parent", "Three odd parents"}
+
+
+def test_a_damaged_cache_costs_only_time(tmp_path: Path) -> None:
+    rules, cache = tmp_path / "r", tmp_path / "cache"
+    rules.mkdir()
+    (rules / "a.yml").write_text(RULE, "utf-8")
+    Rulebook.load(rules, cache=cache)
+    for path in cache.glob("*.msgpack"):
+        path.write_bytes(path.read_bytes()[:-7])
+    assert len(Rulebook.load(rules, cache=cache).rules) == 1
