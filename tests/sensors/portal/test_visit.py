@@ -46,7 +46,7 @@ def grave(events: tuple[Event, ...]) -> set[str]:
     found: set[str] = set()
     for event in events:
         found.update(event.get("citywatch.portal.change.dangerous", []))
-        if event.get("citywatch.portal.defaced.score", 0) >= 0.8:
+        if event.get("citywatch.portal.defaced.score", 0) >= 0.5:
             found.add("defaced")
         if event.get("citywatch.portal.spam.score", 0) >= 0.8:
             found.add("spam")

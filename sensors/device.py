@@ -1,0 +1,72 @@
+"""What do other programs on a machine report: antivirus, packet filter?
+
+Bodies of syslog lines: ClamAV's finds (`clamd`, `clamscan`: `/path: Name FOUND`) and the packet filter of
+Linux (`IN=eth0 OUT= … SRC=… DST=… PROTO=TCP SPT=… DPT=…`, as iptables, nftables and ufw log).
+"""
+
+from __future__ import annotations
+
+import re
+
+from citywatch.model import Event
+from sensors.address import address, count, port
+
+_CLAM = re.compile(r"^(?P<path>/.{1,4096}?): (?P<name>\S{1,200}?)(?:\([0-9a-f]{32}:\d+\))? FOUND$")
+_FILTER = re.compile(
+    r"\bIN=(?P<into>\S*) OUT=(?P<out>\S*) .*\bSRC=(?P<src>\S+) DST=(?P<dst>\S+) (?P<rest>.*)$", re.DOTALL
+)
+_PAIR = re.compile(r"\b([A-Z]{2,8})=(\S+)")
+_BLOCKED = re.compile(r"\b(?:BLOCK|DROP|DENY|REJECT)", re.IGNORECASE)
+
+
+def read_body(event: Event, app: str, message: str) -> bool:
+    """Read a device's message; False when it is none that is known here."""
+    if message.endswith(" FOUND"):
+        return _virus(event, message)
+    if " SRC=" in message and "IN=" in message:
+        return _packet(event, message)
+    del app
+    return False
+
+
+def _virus(event: Event, message: str) -> bool:
+    found = _CLAM.match(message)
+    if found is None:
+        return False
+    event.update(
+        {"event.kind": "alert", "event.dataset": "antivirus.finding", "event.category": ["malware", "file"]}
+    )
+    event.update({"event.action": "found", "rule.name": found["name"], "file.path": found["path"]})
+    event.update({"file.name": found["path"].rpartition("/")[2], "observer.product": "ClamAV"})
+    return True
+
+
+def _packet(event: Event, message: str) -> bool:
+    found = _FILTER.search(message)
+    if found is None:
+        return False
+    pairs = dict(_PAIR.findall(found["rest"])[:40])
+    event.update({"event.dataset": "firewall.traffic", "event.category": ["network"]})
+    blocked = _BLOCKED.search(message[: found.start()])
+    event["event.action"] = "denied" if blocked else "logged"
+    event["event.outcome"] = "failure" if blocked else "success"
+    _ends(event, found["src"], found["dst"], pairs)
+    if "PROTO" in pairs:
+        event["network.transport"] = pairs["PROTO"].lower()
+    size = count(pairs.get("LEN"))
+    if size is not None:
+        event["source.bytes"] = size
+    if found["into"]:
+        event["observer.ingress.interface.name"] = found["into"]
+    return True
+
+
+def _ends(event: Event, source: str, target: str, pairs: dict[str, str]) -> None:
+    for field, value in (("source.ip", source), ("destination.ip", target)):
+        end = address(value)
+        if end:
+            event[field] = end
+    for field, name in (("source.port", "SPT"), ("destination.port", "DPT")):
+        number = port(pairs.get(name))
+        if number is not None:
+            event[field] = number
