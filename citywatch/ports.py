@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from citywatch.model import Event, Problem
 
@@ -31,6 +31,28 @@ class Sensor(Protocol):
         ...
 
     def read(self, path: Path, report: Report, keep: Keep) -> Iterator[Event]: ...
+
+
+@dataclass(slots=True)
+class Place:
+    """How far a growing log has been read: the byte after the last line taken, and that line's number."""
+
+    offset: int = 0
+    line: int = 0
+
+
+@runtime_checkable
+class Follower(Sensor, Protocol):
+    """A sensor of logs that grow: begins at a place, and moves it past each line before it is given."""
+
+    @property
+    def follows(self) -> Literal[True]: ...
+
+    def read(
+        self, path: Path, report: Report, keep: Keep, *, place: Place | None = None, whole: bool = True
+    ) -> Iterator[Event]:
+        """As `Sensor.read`, from `place` on; without `whole` a last line that has no end yet is left."""
+        ...
 
 
 # -- journal ---------------------------------------------------------------------------------------------
@@ -306,6 +328,11 @@ class Responder(Protocol):
     @property
     def repeats_safely(self) -> bool:
         """The receiver drops a second order with the same key."""
+        ...
+
+    @property
+    def remote(self) -> bool:
+        """It talks over a network and may be slow: done beside other runs, under the step's time-out."""
         ...
 
     def act(self, order: Order) -> Mapping[str, Any]:

@@ -20,12 +20,15 @@ from typing import Protocol
 import msgspec
 
 from citywatch.model import Alert, Event, Match, Problem, to_doc
-from citywatch.ports import Journal, Keep, Report, Sensor, Store
+from citywatch.ports import Follower, Journal, Keep, Place, Report, Sensor, Store
 
 JUDGE = "judge"
 """The judge's name as a reader of the journal."""
 
 _PENDING = "pending:"
+
+_HEAD = 1024
+"""So many bytes at its start tell whether a log is still the same file."""
 
 
 class Judging(Protocol):
@@ -55,13 +58,30 @@ class Gathered:
     """False when part of it could not be read."""
 
 
-def gather(
-    sensor: Sensor, path: Path, journal: Journal, *, report: Report, keep: Keep, batch: int = 1000
+def gather(  # noqa: PLR0913 - the doors of the walk, each named
+    sensor: Sensor,
+    path: Path,
+    journal: Journal,
+    *,
+    report: Report,
+    keep: Keep,
+    whole: bool = True,
+    batch: int = 1000,
 ) -> Gathered:
     """Read one source into the journal.
 
-    The events of a source that was read before are known by their ids and not written again. When the whole
-    source was read, that is noted in the same transaction as its last events, and `is_gathered` tells so.
+    Events that were read before are known by their ids and not written again. A log that grows is taken up
+    at the place where the last reading ended: that place is noted in the same transaction as the events
+    before it. A source that was read to its end is noted too, and `is_gathered` tells so.
+
+    Args:
+        sensor: knows the source.
+        path: the source.
+        journal: where its events go.
+        report: is told what was passed over.
+        keep: keeps evidence.
+        whole: False while the source is still being written: a last line without an end is left for later.
+        batch: events a transaction.
 
     Raises:
         JournalFull: the judge or the shipper lags; try again later, nothing is lost.
@@ -74,17 +94,23 @@ def gather(
 
     mark = fingerprint(path)
     seen = new = 0
-    for events in _batches(sensor.read(path, note, keep), batch):
-        seen += len(events)
-        new += journal.append(events)
-    whole = not any(problem.fatal for problem in problems)
-    journal.append([], progress={_progress_key(path): mark})
-    return Gathered(events=seen, new=new, problems=len(problems), whole=whole and not problems)
+    if isinstance(sensor, Follower):
+        place = _taken_up(path, journal)
+        events = sensor.read(path, note, keep, place=place, whole=whole)
+    else:
+        place = None
+        events = sensor.read(path, note, keep)
+    for chunk in _batches(events, batch):
+        seen += len(chunk)
+        new += journal.append(chunk, progress=_place_note(path, place))
+    ended = {_key("file", path): mark} if whole else {}
+    journal.append([], progress=_place_note(path, place) | ended)
+    return Gathered(events=seen, new=new, problems=len(problems), whole=not problems)
 
 
 def is_gathered(path: Path, journal: Journal) -> bool:
-    """This source was read whole before and has not changed since."""
-    return journal.progress(_progress_key(path)) == fingerprint(path)
+    """This source was read to its end before and has not changed since."""
+    return journal.progress(_key("file", path)) == fingerprint(path)
 
 
 def fingerprint(path: Path) -> bytes:
@@ -93,10 +119,34 @@ def fingerprint(path: Path) -> bytes:
     return f"{stat.st_size}:{stat.st_mtime_ns}".encode()
 
 
-def _progress_key(path: Path) -> str:
-    return (
-        "file:" + blake2b(str(path.resolve()).encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
-    )
+def _key(kind: str, path: Path) -> str:
+    name = str(path.resolve()).encode("utf-8", "surrogateescape")
+    return f"{kind}:{blake2b(name, digest_size=16).hexdigest()}"
+
+
+def _taken_up(path: Path, journal: Journal) -> Place:
+    """Where the last reading of this log ended; its start when it is another file now (rotated, cut)."""
+    raw = journal.progress(_key("place", path))
+    if raw is None:
+        return Place()
+    offset, line, head_size, head = msgspec.msgpack.decode(raw, type=tuple[int, int, int, bytes])
+    if _head(path, head_size) != head:
+        return Place()
+    return Place(offset=offset, line=line)
+
+
+def _place_note(path: Path, place: Place | None) -> dict[str, bytes]:
+    if place is None:
+        return {}
+    size = min(_HEAD, path.stat().st_size)
+    noted = (place.offset, place.line, size, _head(path, size))
+    return {_key("place", path): msgspec.msgpack.encode(noted)}
+
+
+def _head(path: Path, size: int) -> bytes:
+    with path.open("rb") as file:
+        head = file.read(size)
+    return blake2b(head, digest_size=16).digest() if len(head) == size else b""
 
 
 def _batches(events: Iterator[Event], size: int) -> Iterator[list[Event]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("citywatch")
 
 _LONGEST_PAUSE_S = 30.0
+_AT_REST_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +45,9 @@ class Part:
 class Service:
     """All parts of one installation."""
 
-    def __init__(self, house: House, inputs: Sequence[Path]) -> None:
+    def __init__(self, house: House, inputs: Sequence[Path], *, until_idle: bool = False) -> None:
         self._house = house
+        self._until_idle = until_idle
         self._inputs = inputs
         self._stop = Flag()
         self._passed_over: set[Path] = set()
@@ -181,6 +184,11 @@ class Service:
         return 0
 
 
+def _is_at_rest(path: Path) -> bool:
+    """Nobody has written to it for a while: its last line is whole."""
+    return time.time() - path.stat().st_mtime > _AT_REST_S
+
+
 def serve(
     data: Path | None,
     store: str | None,
@@ -201,7 +209,7 @@ def serve(
     with ExitStack() as stack:
         house = stack.enter_context(open_house(data, store=store))
         watched = [*inputs, *(Path(text) for text in house.settings.watch.inputs)]
-        service = Service(house, watched)
+        service = Service(house, watched, until_idle=until_idle)
         if not stack.enter_context(judging(house)):
             raise CityWatchError(f"{house.settings.data}: another service judges here already; stop it first")
         web = _web(house, *address) if address else None

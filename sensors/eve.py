@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 from citywatch.model import Event
 from citywatch.ports import Keep, Report
@@ -139,6 +140,10 @@ class Eve:
     @property
     def name(self) -> str:
         return "eve"
+
+    @property
+    def follows(self) -> Literal[True]:
+        return True
 
     def recognizes(self, head: bytes, name: str) -> bool:
         """One of the first lines is an object with `event_type` and `timestamp`."""

@@ -21,7 +21,7 @@ from typing import IO, cast
 import zstandard
 
 from citywatch.model import Event, Problem
-from citywatch.ports import Report
+from citywatch.ports import Place, Report
 
 CHUNK = 1 << 20
 MAX_LINE = 2 << 20
@@ -33,14 +33,6 @@ SHOWN = 20
 """Problems of one source that are told one by one; the rest is told as a sum."""
 PACKED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ\x00")
 UNREADABLE = (OSError, EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError, UnicodeError)
-
-
-@dataclass(slots=True)
-class Place:
-    """How far a log has been read: the byte after the last line taken, and that line's number."""
-
-    offset: int = 0
-    line: int = 0
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import orjson
 
@@ -251,6 +251,10 @@ class Weblog:
     @property
     def name(self) -> str:
         return "weblog"
+
+    @property
+    def follows(self) -> Literal[True]:
+        return True
 
     def recognizes(self, head: bytes, name: str) -> bool:
         """At least a quarter of the first lines are lines of an access log."""

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, Literal, cast
 
 import orjson
 
@@ -313,6 +313,10 @@ class Winlog:
     @property
     def name(self) -> str:
         return "winlog"
+
+    @property
+    def follows(self) -> Literal[True]:
+        return True
 
     def recognizes(self, head: bytes, name: str) -> bool:
         """An evtx header, or a first JSON object in one of the shapes."""

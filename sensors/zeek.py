@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from citywatch import schema
 from citywatch.model import Event
@@ -348,6 +348,10 @@ class Zeek:
     @property
     def name(self) -> str:
         return "zeek"
+
+    @property
+    def follows(self) -> Literal[True]:
+        return True
 
     def recognizes(self, head: bytes, name: str) -> bool:
         """A table's header, or JSON objects with `ts` and Zeek's connection names or log path."""

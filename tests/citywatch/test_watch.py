@@ -13,7 +13,7 @@ from citywatch.clock import stamp_us, system_clock
 from citywatch.errors import StoreUnreachable
 from citywatch.journal.lmdb_journal import LmdbJournal
 from citywatch.model import Alert, Event, Match, Problem, Rule, Severity, repeatable_id
-from citywatch.ports import Keep, Query, Report
+from citywatch.ports import Keep, Place, Query, Report
 from citywatch.store.sqlite import SqliteStore
 from citywatch.watch import JUDGE, Judge, gather, is_gathered
 
@@ -244,3 +244,69 @@ def test_a_kill_between_delivery_and_its_note_delivers_again_and_changes_nothing
     building.judge.flush()
     assert building.counts() == {"a": 1}
     assert building.started == ["a", "a"], "the runner is asked twice and knows the alert by its id"
+
+
+class Followed(Lines):
+    """Reads one event a line from a place on."""
+
+    follows = True
+
+    def __init__(self) -> None:
+        self.taken: list[int] = []
+
+    def read(
+        self, path: Path, report: Report, keep: Keep, *, place: Place | None = None, whole: bool = True
+    ) -> Iterator[Event]:
+        del report, keep
+        assert place is not None
+        raw = path.read_bytes()
+        while place.offset < len(raw):
+            end = raw.find(b"\n", place.offset)
+            if end < 0 and not whole:
+                return
+            end = len(raw) if end < 0 else end + 1
+            line, start = raw[place.offset : end], place.offset
+            place.offset, place.line = end, place.line + 1
+            self.taken.append(start)
+            yield {
+                "@timestamp": stamp_us(start),
+                "event.id": repeatable_id("followed", start, line),
+                "event.dataset": "test",
+                "host.name": line.decode().strip(),
+            }
+
+
+def follow(building: Building, path: Path, *, whole: bool = True) -> tuple[int, list[int]]:
+    sensor = Followed()
+    outcome = gather(
+        sensor,
+        path,
+        building.journal,
+        report=lambda _: None,
+        keep=lambda _data, _kind: "",
+        whole=whole,
+        batch=2,
+    )
+    return outcome.new, sensor.taken
+
+
+def test_a_growing_log_is_taken_up_where_it_was_left(building: Building, tmp_path: Path) -> None:
+    log = tmp_path / "a.log"
+    log.write_text("a\nb\nc\nhal")
+    assert follow(building, log, whole=False) == (3, [0, 2, 4])
+    assert not is_gathered(log, building.journal)
+    with log.open("a") as file:
+        file.write("f\nd\n")
+    building.again()
+    assert follow(building, log) == (2, [6, 11])
+    assert is_gathered(log, building.journal)
+
+
+def test_a_log_that_was_rotated_is_read_from_its_start(building: Building, tmp_path: Path) -> None:
+    log = tmp_path / "a.log"
+    log.write_text("a\nb\nc\n")
+    follow(building, log)
+    log.write_text("x\nb\nc\nd\n")
+    assert follow(building, log)[1] == [0, 2, 4, 6]
+    log.write_text("y\n")
+    assert follow(building, log) == (1, [0])
