@@ -91,6 +91,9 @@ class House:
         return Rulebook.load(
             self.content_dir,
             extra=extra,
+            evidence=self.evidence.get,
+            cache=self.settings.data / "cache",
+            today=self.clock().date().isoformat(),
         )
 
     @property

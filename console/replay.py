@@ -101,6 +101,8 @@ def judge_sources(data: Path | None, paths: Sequence[Path], report: Report, tell
     rulebook = Rulebook.load(
         settings.content_dir,
         extra=imported,
+        evidence=pocket.get,
+        cache=data / "cache" if data else None,
     )
     outcome.rule_errors = [each.error for each in rulebook.refusals if each.kind == "refused"]
     fold = Fold(rulebook.windows)
