@@ -20,10 +20,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from citywatch.clock import Clock
 from citywatch.model import Rule
 from citywatch.ports import Store
+from citywatch.respond.run import Run, StepState
 from citywatch.settings import Settings
 from console.web import (
     alert,
     api,
+    approvals,
     attack,
     estate,
     evidence,
@@ -46,6 +48,13 @@ class EvidenceView(Protocol):
     def get(self, sha256: str) -> bytes | None: ...
 
 
+class RunnerView(Protocol):
+    """What of the playbook runner is shown and asked: `citywatch.respond.runner.Runner`."""
+
+    def waiting(self) -> Sequence[tuple[Run, StepState]]: ...
+    def approve(self, run_id: str, step_id: str, by: str, yes: bool, *, item: int = 0) -> Run: ...  # noqa: FBT001 - as the runner has it
+
+
 class HouseView(Protocol):
     """What the console needs of an installation."""
 
@@ -62,7 +71,7 @@ class HouseView(Protocol):
     @property
     def content_dir(self) -> Path: ...
     @property
-    def runner(self) -> Any:
+    def runner(self) -> RunnerView | None:
         """The playbook runner, or None where nothing is to be approved."""
         ...
 
@@ -75,6 +84,7 @@ WAYS: Sequence[Way] = (
     *alert.WAYS,
     *tickets.WAYS,
     *estate.WAYS,
+    *approvals.WAYS,
     *evidence.WAYS,
     *search.WAYS,
     *attack.WAYS,

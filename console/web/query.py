@@ -29,11 +29,21 @@ _TOKEN = re.compile(
       (?P<not>-(?=[\w"(]))|
       (?P<field>[@\w][\w.@-]*):(?=\S)|
       "(?P<quoted>(?:\\.|[^"\\])*)"|
-      \[(?P<low>[^\s\]]{1,200})\s+TO\s+(?P<high>[^\s\]]{1,200})\]|
       (?P<bare>(?:\\.|[^\s()"\\]|\\(?=\s|$))+)
     )""",
     re.VERBOSE | re.DOTALL,
 )
+
+
+_VALUE = re.compile(
+    r"""
+      "(?P<quoted>(?:\\.|[^"\\])*)"|
+      \[(?P<low>[^\s\]]{1,200})\s+TO\s+(?P<high>[^\s\]]{1,200})\]|
+      (?P<bare>(?:\\.|[^\s()"\\]|\\(?=\s|$))+)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+"""What may stand behind a field's colon: also what begins with a dash or has colons in it."""
 
 
 @dataclass(eq=False)
@@ -124,20 +134,26 @@ def _tokens(text: str) -> list[_Token]:
     place = 0
     end = len(text.rstrip())
     while place < end:
-        met = _TOKEN.match(text, place)
+        after_field = bool(found) and found[-1].kind == "field"
+        met = (_VALUE if after_field else _TOKEN).match(text, place)
         if met is None or met.end() == place:
+            if after_field:
+                raise QueryError(place, "value_missing", found[-1].text)
             raise QueryError(place, "not_understood", text[place : place + 20])
-        kind = met.lastgroup or ""
-        if kind == "high":
-            found.append(_Token("range", met["low"], met.start("low"), met["high"]))
-        elif kind == "bare" and met["bare"] in {"OR", "AND", "NOT"}:
-            found.append(_Token(met["bare"].lower(), met["bare"], met.start("bare")))
-        else:
-            found.append(_Token(kind, met[kind], met.start(kind)))
+        found.append(_token(met, after_field=after_field))
         place = met.end()
     if len(found) > MOST_TERMS:
         raise QueryError(found[MOST_TERMS].at, "too_many")
     return found
+
+
+def _token(met: re.Match[str], *, after_field: bool) -> _Token:
+    kind = met.lastgroup or ""
+    if kind == "high":
+        return _Token("range", met["low"], met.start("low"), met["high"])
+    if kind == "bare" and not after_field and met["bare"] in {"OR", "AND", "NOT"}:
+        return _Token(met["bare"].lower(), met["bare"], met.start("bare"))
+    return _Token(kind, met[kind], met.start(kind))
 
 
 @dataclass(slots=True)
@@ -211,7 +227,7 @@ class _Reader:
             return Text(_literal(token.text))
         if token.kind != "field":
             raise self.error("not_understood", token)
-        if self.peek() not in {"bare", "quoted", "range", "or", "and", "not"}:
+        if self.peek() not in {"bare", "quoted", "range"}:
             raise self.error("value_missing", token)
         value = self.take()
         try:

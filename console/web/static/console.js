@@ -25,7 +25,10 @@ function step(by) {
 function boxes() { return all("tr[data-id] input[name=id]"); }
 function recount() {
   const shown = $("#chosen");
-  if (shown) shown.textContent = $("#scope")?.checked ? "∞" : boxes().filter((box) => box.checked).length;
+  const every = Boolean($("#scope")?.checked);
+  const number = boxes().filter((box) => box.checked).length;
+  if (shown) shown.textContent = every ? "∞" : number;
+  $("#deeds")?.classList.toggle("has-chosen", every || number > 0);
 }
 function tick(row) {
   const box = row && $("input[name=id]", row);

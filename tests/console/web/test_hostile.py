@@ -134,7 +134,13 @@ def test_a_form_without_our_token_does_nothing(
 ) -> None:
     enter(browser, house, "admin")
     good = browser.token("/me")
-    forged = ({}, {"csrf": ""}, {"csrf": "00" * 64}, {"csrf": "é"}, {"csrf": good[2:] + good[:2]})
+    forged: tuple[dict[str, str], ...] = (
+        {},
+        {"csrf": ""},
+        {"csrf": "00" * 64},
+        {"csrf": "é"},
+        {"csrf": good[2:] + good[:2]},
+    )
     strange = ({"sec-fetch-site": "cross-site"}, {"origin": "https://evil.example"}, {"origin": "null"})
     for way in WAYS:
         if way.method != "POST" or way.api:

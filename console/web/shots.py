@@ -1,0 +1,238 @@
+"""What does every screen look like? `python -m console.web.shots --out DIR`
+
+Fills a store in a folder of its own with the invented small city, serves the console on loopback and takes a
+picture of each screen: Vietnamese and English, light and dark, desktop and phone. Needs the extra `pictures`
+and a Chromium on the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+import sys
+import tempfile
+import threading
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+
+from citywatch.clock import Clock, stamp, system_clock
+from citywatch.model import Rule, to_doc
+from citywatch.ports import Query, Store
+from citywatch.respond.catalogue import Catalogue
+from citywatch.respond.run import Run, StepState
+from citywatch.respond.runner import Runner
+from citywatch.settings import Settings, load_settings
+from citywatch.store import open_store
+from console.web import accounts, seed, sessions
+from console.web.accounts import User
+from console.web.app import make_app
+from console.web.door import COOKIE
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+CHROMIUM = Path("/usr/bin/chromium")
+PASSWORD = "chi-de-chup-man-hinh"  # noqa: S105 - of a store that is thrown away
+_PROOF = b"<!doctype html><title>Hacked</title><h1>Hacked by ...</h1><script>alert(1)</script>"
+_PHONE = {"width": 390, "height": 844}
+_DESK = {"width": 1920, "height": 1080}
+
+
+@dataclass(frozen=True, slots=True)
+class OneProof:
+    """Evidence: one page."""
+
+    held: Mapping[str, bytes]
+
+    def get(self, sha256: str) -> bytes | None:
+        return self.held.get(sha256)
+
+
+@dataclass(slots=True)
+class ShowHouse:
+    """A house that is only to be looked at."""
+
+    settings: Settings
+    clock: Clock
+    store: Store
+    evidence: OneProof
+    rules: Mapping[str, Rule] = field(default_factory=seed.rules)
+    runner: Runner | None = None
+
+    @property
+    def content_dir(self) -> Path:
+        return self.settings.content_dir
+
+    def health(self) -> Mapping[str, Any]:
+        state = self.store.health()
+        page = self.store.find("health", Query(order="part"))
+        known = {"ok": state.ok, "name": self.store.name, "what": state.what, "events": state.events}
+        known |= {"bytes": state.bytes, "refused": state.refused, "records": dict(state.records)}
+        return {"ok": state.ok, "store": known, "parts": [record.doc for record in page.records]}
+
+
+@contextmanager
+def show_house(folder: Path, *, number: int = 400, clock: Clock = system_clock) -> Generator[ShowHouse]:
+    """The small city in a store of its own, with accounts, a waiting approval and parts of a service."""
+    settings = load_settings(folder, environ={})
+    store = open_store(settings, clock)
+    proof = sha256(_PROOF).hexdigest()
+    house = ShowHouse(settings, clock, store, OneProof({proof: _PROOF}))
+    made = seed.fill(store, clock, number=number, evidence=proof)
+    people = (("lan", "Nguyễn Ngọc Lan", "admin", ""), ("yte", "Trần Văn Minh", "agency", "so-y-te"))
+    for name, full, role, agency in people:
+        accounts.add_user(store, clock, User(id=name, name=full, role=role, agency=agency), PASSWORD)
+    now = stamp(clock())
+    parts = {
+        "judge": {"events": 18_204, "matches": 412},
+        "shipper": {"events": 18_204},
+        "sensor:portal": {"pages": 96},
+    }
+    store.put_many(
+        "health",
+        {
+            name: {"part": name, "at": now, "counts": counts, "problems": [], "error": ""}
+            for name, counts in parts.items()
+        },
+    )
+    waits = StepState(step="takedown", state="waiting", due_at=stamp(clock() + timedelta(minutes=25)))
+    run = Run(
+        id="shown", playbook="web_defacement", version=1, digest="shown", alert=made[0], alert_id=made[0].id,
+        group=made[0].subject, group_id="shown", state="waiting", started_at=now, updated_at=now, steps=(waits,),
+    )  # fmt: skip
+    store.put_many("run", {run.id: to_doc(run)})
+    house.runner = Runner(store, (), {}, Catalogue(store), clock)
+    try:
+        yield house
+    finally:
+        house.runner.close()
+        store.close()
+
+
+@contextmanager
+def served(house: ShowHouse) -> Generator[str]:
+    """The console on a free port of loopback; gives its address."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        config = uvicorn.Config(make_app(house), log_level="warning", timeout_graceful_shutdown=1)
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(10)
+
+
+@contextmanager
+def chromium() -> Generator[Browser]:
+    """A real Chromium; without its sandbox only as root, since it sees our own pages only."""
+    from playwright.sync_api import sync_playwright
+
+    flags = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=flags)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def log_in(house: ShowHouse, page: Page, address: str, name: str, **look: str) -> None:
+    """Give a browser a session, and its account a language and a theme."""
+    user = accounts.get_user(house.store, name)
+    if user is None:
+        raise LookupError(name)
+    user = replace(user, **look)
+    accounts.change_user(house.store, user)
+    token, _ = sessions.open_session(house.store, house.clock, user, "Chromium")
+    page.context.add_cookies([{"name": COOKIE, "value": token, "url": address}])
+
+
+def screens(house: ShowHouse) -> dict[str, str]:
+    """Every screen by name, with a path that shows it."""
+    alerts = [record.doc for record in house.store.find("alert", Query(order="last_seen", limit=400)).records]
+    alert = next(doc for doc in alerts if doc["category"] == "defacement")
+    ticket = house.store.find("ticket", Query(order="severity", limit=1)).records[0]
+    return {
+        "alerts": "/alerts",
+        "alert": f"/alerts/{alert['id']}",
+        "suppress": f"/alerts/{alert['id']}/suppress",
+        "tickets": "/tickets",
+        "ticket": f"/tickets/{ticket.id}",
+        "search": "/search?range=7d&by=source.ip",
+        "event": f"/events/{alert['event']['event.id']}",
+        "portals": "/portals",
+        "portal": f"/portals/{alert['asset']}",
+        "agencies": "/agencies",
+        "approvals": "/approvals",
+        "attack": "/attack?technique=T1491.002",
+        "health": "/health",
+        "suppressions": "/suppressions",
+        "me": "/me",
+        "accounts": "/accounts",
+        "audit": "/audit",
+        "missing": "/nothing",
+    }
+
+
+LOOKS = {
+    "vi-light-desktop": ("vi", "light", _DESK),
+    "en-dark-desktop": ("en", "dark", _DESK),
+    "vi-light-phone": ("vi", "light", _PHONE),
+    "en-dark-phone": ("en", "dark", _PHONE),
+}
+
+
+def take(out: Path) -> list[Path]:
+    """Take all pictures; gives their files."""
+    out.mkdir(parents=True, exist_ok=True)
+    files: list[Path] = []
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        show_house(Path(folder)) as house,
+        served(house) as address,
+        chromium() as browser,
+    ):
+        for look, (language, theme, view) in LOOKS.items():
+            page = browser.new_page(viewport={"width": view["width"], "height": view["height"]})
+            page.set_extra_http_headers({"accept-language": language})
+            files.append(_shot(page, f"{address}/login", out / f"login-{look}.png"))
+            log_in(house, page, address, "lan", language=language, theme=theme)
+            for name, path in screens(house).items():
+                files.append(_shot(page, address + path, out / f"{name}-{look}.png"))
+            page.close()
+    return files
+
+
+def _shot(page: Page, url: str, file: Path) -> Path:
+    page.goto(url, wait_until="load")
+    page.evaluate("document.fonts.ready")
+    page.screenshot(path=str(file))
+    return file
+
+
+def main() -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m console.web.shots", description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="folder for the pictures")
+    chosen = parser.parse_args()
+    if not CHROMIUM.exists():
+        sys.stderr.write(f"{CHROMIUM} is absent: install Chromium (apt install chromium)\n")
+        return 1
+    for file in take(chosen.out):
+        sys.stdout.write(f"{file}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
