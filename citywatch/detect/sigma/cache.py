@@ -1,9 +1,9 @@
 """What did these rule files say when they were last read?
 
-Parsing a few thousand rules takes seconds, starting must not. What pySigma made of a file is
-kept as plain data (msgpack, no code), under the hash of the file's bytes; all of it is forgotten when the event
-schema, the placeholders, pySigma or this format change. A file whose size and time of change are as they were
-is not read again.
+Parsing a few thousand rules takes seconds, starting must not. What pySigma made of a file is kept as plain
+data (msgpack, no code), under the hash of the file's bytes; all of it is forgotten when the event schema, the
+placeholders, pySigma or this format change. A file whose size and time of change are as they were is not read
+again.
 """
 
 from __future__ import annotations

@@ -181,7 +181,7 @@ def in_network(text: str, network: str) -> bool:
     (True, False)
     """
     try:
-        address = ip_address(text.strip().partition("%")[0])
+        address = ip_address(text)
     except ValueError:
         return False
     wanted = network_of(network)
