@@ -205,7 +205,11 @@ class ElasticStore:
             self._prepare()
             self._show_all()
             answer = self._client.search(
-                index=self._events, body=body, ignore_unavailable=True, allow_no_indices=True
+                index=self._events,
+                body=body,
+                ignore_unavailable=True,
+                allow_no_indices=True,
+                allow_partial_search_results=False,
             )
         return answer["hits"] | {"aggregations": answer.get("aggregations", {})}
 
@@ -401,12 +405,25 @@ def _event(hit: Mapping[str, Any]) -> Event:
 
 
 def _set_aside(event: Event) -> bytes:
-    """The event with its open names kept but not indexed: one of them was used in two ways."""
+    """The event with what may have cost it kept but not indexed.
+
+    That is an open name that was used in two ways, an object where a value belongs, or text that is no
+    address (of `fe80::1%eth0` Elasticsearch 9.2 refuses the whole document, in spite of `ignore_malformed`).
+    """
     spaces = tuple(space.prefix for space in namespaces())
-    aside = [name for name, held in event.items() if name.startswith(spaces) or isinstance(held, dict)]
+    aside = [
+        name
+        for name, held in event.items()
+        if name.startswith(spaces) or isinstance(held, dict) or not _addresses_only(name, held)
+    ]
     kept = {name: held for name, held in event.items() if name not in aside}
     text = orjson.dumps({name: event[name] for name in aside}).decode()
     return orjson.dumps(kept | {UNINDEXED: sorted(aside), ASIDE: text})
+
+
+def _addresses_only(name: str, held: Any) -> bool:
+    values = meaning.values_of(held) if meaning.type_of(name) == "ip" else []
+    return all(meaning.address_of(meaning.text_of(value)) is not None for value in values)
 
 
 def _key(bucket: Mapping[str, Any], kind: str) -> str:

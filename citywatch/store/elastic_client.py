@@ -65,6 +65,8 @@ def told(hosts: str) -> Generator[None]:
             f"{place}: its certificate is not trusted ({error.message}); "
             "set elastic.ca_file or elastic.fingerprint"
         ) from error
+    except elastic_transport.SerializationError as error:
+        raise StoreError(f"this cannot be said in JSON: {error.message[:200]}") from error
     except elastic_transport.TransportError as error:
         raise StoreUnreachable(
             f"{place} does not answer ({error.message}); what is journalled waits"

@@ -140,7 +140,7 @@ def _is(field: str, kind: str, value: Any) -> Dsl:
             number = meaning.number_of(value)
             if number is None or (kind == "long" and (number != int(number) or abs(number) > LARGEST)):
                 return NONE
-            return {"term": {field: int(number) if kind == "long" else number}}
+            return {"term": {field: int(number) if kind == "long" else float(number)}}
         case "boolean":
             flag = meaning.flag_of(meaning.lower(meaning.text_of(value)))
             return NONE if flag is None else {"term": {field: flag}}
@@ -204,7 +204,7 @@ def _numbers(field: str, low: Any, high: Any, *, whole: bool) -> Dsl:
                 if (number > 0) is (sign == "gte"):
                     return NONE
                 continue
-        bounds[sign] = number
+        bounds[sign] = number if whole else float(number)
     return {"range": {field: bounds}} if bounds else {"exists": {"field": field}}
 
 
@@ -240,6 +240,9 @@ def _wildcard(field: str, pattern: str) -> Dsl | None:
     pieces = meaning.pieces_of(pattern)
     if len(pattern) > LONGEST_PATTERN or pieces.count(None) > MOST_STARS:
         return None
+    if all(pieces):  # no wildcard in it; an empty pattern, too, is a value
+        text = meaning.lower("".join(piece or "" for piece in pieces))
+        return {"term": {field: text}} if len(text) <= IGNORE_ABOVE else NONE
     text = "".join("*" if piece is None else "?" if piece == "" else _escaped(piece) for piece in pieces)
     return {"wildcard": {field: {"value": text}}}
 
@@ -296,7 +299,7 @@ def _record_range(texts: str, numbers: str, low: Any, high: Any) -> Dsl:
     if by_number and (isinstance(low, str) or isinstance(high, str)):
         return NONE
     told = {
-        sign: bound if by_number else meaning.record_text(bound)
+        sign: float(bound) if by_number else meaning.record_text(bound)
         for sign, bound in (("gte", low), ("lte", high))
         if bound is not None
     }

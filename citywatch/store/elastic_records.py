@@ -154,7 +154,9 @@ class ElasticRecords:
         if cursor:
             body["search_after"] = cursor.place
         with told(self._hosts):
-            answer = self._client.search(index=self._index(kind), body=body)
+            answer = self._client.search(
+                index=self._index(kind), body=body, allow_partial_search_results=False
+            )
         hits = answer["hits"]["hits"]
         total = cursor.total if cursor else int(answer["hits"]["total"]["value"])
         kept = hits[:limit]
