@@ -238,7 +238,10 @@ def read_log(
             tally.add(f"line {place.line}", str(error))
             continue
         several = event if isinstance(event, list) else (event,)
+        after, last = place.offset, len(several) - 1
         for number, one in enumerate(several):
+            # A line is behind us only with its last event: whoever notes the place may be killed in between.
+            place.offset = after if number == last else offset
             one["event.id"] = line_id(sensor, offset + number, line)
             one["log.file.path"] = name
             one["log.offset"] = offset
