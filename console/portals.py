@@ -246,5 +246,5 @@ def compare_files(pairs: Path, problem: Callable[[str], None]) -> Iterator[dict[
         key = row["key"]
         before, after = (_page(pairs.parent / f"{key}.{side}.html", problem) for side in "ab")
         if before is not None and after is not None:
-            severity, changes = compare_pair(before, after)
-            yield {"key": key, "severity": severity, "changes": list(changes)}
+            verdict = compare_pair(before, after)
+            yield {"key": key, "severity": verdict.severity.name, "changes": list(verdict.changes)}

@@ -34,14 +34,19 @@ class Place:
 
 
 def places(content_dir: Path, extra: Iterable[Path]) -> list[Place]:
-    """Our own rules first, then what the team added; a `rules` folder within, or the folder itself."""
-    found: list[Place] = []
-    for root in (content_dir, *extra):
-        inner = root / "rules"
-        found.append(
-            Place(folder=inner, name="rules") if inner.is_dir() else Place(folder=root, name=root.name)
-        )
-    return found
+    """Our own rules first (`rules` within the content folder), then whole folders that the team added.
+
+    A folder with `rules` beside others such as `rules-emerging-threats` is a rule set as SigmaHQ ships it: all
+    of it is taken.
+    """
+    inner = content_dir / "rules"
+    beside = any(content_dir.glob("rules-*"))
+    own = Place(folder=inner, name="rules") if inner.is_dir() and not beside else _whole(content_dir)
+    return [own, *(_whole(root) for root in extra)]
+
+
+def _whole(root: Path) -> Place:
+    return Place(folder=root, name=root.name)
 
 
 class Rulebook:
