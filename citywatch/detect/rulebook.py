@@ -36,8 +36,8 @@ class Place:
 def places(content_dir: Path, extra: Iterable[Path]) -> list[Place]:
     """Our own rules first (`rules` within the content folder), then whole folders that the team added.
 
-    A folder with `rules` beside others such as `rules-emerging-threats` is a rule set as SigmaHQ ships it: all
-    of it is taken.
+    A folder with `rules` beside others such as `rules-emerging-threats` is a rule set as SigmaHQ ships it:
+    all of it is taken.
     """
     inner = content_dir / "rules"
     beside = any(content_dir.glob("rules-*"))
