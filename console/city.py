@@ -142,7 +142,7 @@ WEB_ATTACKED = Deed(
     what="SQL injection and a web shell in the web server's log",
     what_vi="chèn mã SQL và web shell trong nhật ký máy chủ web",
     agency="xa-soc-son",
-    categories=("web_attack",),
+    categories=("web_attack", "leak"),
 )
 HOST_ATTACKED = Deed(
     what="Windows workstation: shadow copies deleted, event log cleared",
