@@ -1,0 +1,185 @@
+"""What becomes of an archive of other people's rules?
+
+A zip as its makers release it (SigmaHQ, a YARA collection) is laid down below `DATA/rules/<archive>/` with its
+licence files, each rule as it was written, so that author and licence stay with it. What is neither is left
+out. An import never overwrites what was changed here: exceptions live in files of their own,
+and a rule file that somebody edited is kept and named. Archives are hostile: names, sizes and counts are
+bounded.
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+import msgspec
+import orjson
+import yaml
+
+from citywatch.detect.sigma.documents import MAX_BYTES
+from citywatch.detect.sigma.load import FileRules, Refusal, load_file
+from citywatch.detect.yara import YaraRules
+from citywatch.errors import InputError
+from citywatch.model import Rule
+
+MOST_FILES = 50_000
+MOST_UNPACKED = 512 * 2**20
+MANIFEST = "manifest.json"
+_SIGMA, _YARA = (".yml", ".yaml"), (".yar", ".yara")
+_LICENCE = re.compile(r"(licen[cs]e|copying|notice|authors)([.-].*)?", re.IGNORECASE)
+_YARA_META = re.compile(r'^\s*(author|license)\s*=\s*"([^"]*)"', re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What became of one rule (or of one file that holds none)."""
+
+    file: str
+    rule_id: str
+    title: str
+    verdict: str
+    """loaded, not for our events, refused, or kept as changed here."""
+    why: str = ""
+    author: str = ""
+    license: str = ""
+
+
+def import_rules(archive: Path, into: Path) -> list[Verdict]:
+    """Lay an archive down below a folder, and tell of each rule what became of it.
+
+    Raises:
+        InputError: it is no zip, or not one to unpack.
+    """
+    try:
+        with zipfile.ZipFile(archive) as file:
+            return _import(file, archive, into / (_name_of(archive) or "rules"))
+    except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError) as error:
+        raise InputError(
+            str(archive), "", f"cannot be unpacked: {error}", "give a zip without a password"
+        ) from error
+
+
+def _name_of(archive: Path) -> str:
+    return re.sub(r"[^a-z0-9._-]+", "-", archive.stem.lower()).strip(".-")
+
+
+def _import(file: zipfile.ZipFile, archive: Path, folder: Path) -> list[Verdict]:
+    before = _manifest(folder)
+    now: dict[str, str] = {}
+    verdicts: list[Verdict] = []
+    for name, raw in _members(file, archive):
+        path = folder / name
+        held = path.read_bytes() if path.is_file() else None
+        now[name] = sha256(raw).hexdigest()
+        edited = held is not None and before.get(name) != sha256(held).hexdigest() and held != raw
+        if edited:
+            verdicts.append(Verdict(file=name, rule_id="", title="", verdict="kept",
+                                    why="was changed here; the archive's version was not taken"))  # fmt: skip
+        elif held != raw:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(raw)
+        if name.endswith(_SIGMA):
+            verdicts.extend(_sigma(name, raw))
+    _drop_gone(folder, before, now)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MANIFEST).write_bytes(orjson.dumps(now, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS))
+    if any(name.endswith(_YARA) for name in now):
+        verdicts.extend(_yara(folder))
+    return verdicts
+
+
+def _manifest(folder: Path) -> Mapping[str, str]:
+    try:
+        return msgspec.json.decode((folder / MANIFEST).read_bytes(), type=dict[str, str])
+    except (OSError, msgspec.MsgspecError):
+        return {}
+
+
+def _members(file: zipfile.ZipFile, archive: Path) -> Iterator[tuple[str, bytes]]:
+    """Rule and licence files of the archive, by their safe names."""
+    items = file.infolist()
+    if len(items) > MOST_FILES:
+        raise InputError(str(archive), "", f"holds more than {MOST_FILES} files", "import a part of it")
+    left = MOST_UNPACKED
+    for item in items:
+        name = PurePosixPath(item.filename.replace("\\", "/"))
+        wanted = name.suffix.lower() in (*_SIGMA, *_YARA) or _LICENCE.fullmatch(name.name)
+        if item.is_dir() or not wanted:
+            continue
+        if name.is_absolute() or ".." in name.parts or ":" in name.parts[0]:
+            raise InputError(
+                str(archive), item.filename, "would lie outside the folder", "do not trust this archive"
+            )
+        with file.open(item) as stream:
+            raw = _read(stream, min(left, 16 * MAX_BYTES))
+        if raw is None:
+            raise InputError(str(archive), item.filename, "unpacks to too much", "do not trust this archive")
+        left -= len(raw)
+        yield name.as_posix(), raw
+
+
+def _read(stream: IO[bytes], most: int) -> bytes | None:
+    raw = stream.read(most + 1)
+    return None if len(raw) > most else raw
+
+
+def _drop_gone(folder: Path, before: Mapping[str, str], now: Mapping[str, str]) -> None:
+    """Remove what the last archive had and this one has not, unless it was changed here."""
+    for name in before.keys() - now.keys():
+        path = folder / name
+        if path.is_file() and sha256(path.read_bytes()).hexdigest() == before[name]:
+            path.unlink()
+
+
+def _sigma(name: str, raw: bytes) -> Iterator[Verdict]:
+    file: FileRules = load_file(raw, name)
+    author, licence = _sigma_origin(raw)
+    for rule in (*file.events, *file.correlations, *file.filters):
+        yield _verdict(rule.rule, name, author, licence)
+    for refusal in file.refusals:
+        yield _refused(refusal, author, licence)
+
+
+def _verdict(rule: Rule, name: str, author: str, licence: str) -> Verdict:
+    return Verdict(
+        file=name, rule_id=rule.id, title=rule.title, verdict="loaded", author=author, license=licence
+    )
+
+
+def _refused(refusal: Refusal, author: str = "", licence: str = "") -> Verdict:
+    verdict = "not for our events" if refusal.kind == "not_ours" else "refused"
+    return Verdict(file=refusal.source, rule_id=refusal.rule_id, title=refusal.title, verdict=verdict,
+                   why=str(refusal.error), author=author, license=licence)  # fmt: skip
+
+
+_TOP = re.compile(rb"^(author|license):[ \t]*(.*)$", re.MULTILINE)
+
+
+def _sigma_origin(raw: bytes) -> tuple[str, str]:
+    """Author and licence as the file's first rule says them."""
+    found: dict[str, str] = {}
+    for key, text in _TOP.findall(raw):
+        try:
+            value = yaml.safe_load(text.decode("utf-8", "replace"))
+        except yaml.YAMLError:
+            value = text.decode("utf-8", "replace").strip()
+        found.setdefault(key.decode(), str(value or ""))
+    return found.get("author", ""), found.get("license", "")
+
+
+def _yara(folder: Path) -> Iterator[Verdict]:
+    rules = YaraRules.load([folder])
+    for rule in rules.rules.values():
+        name = rule.source.partition("/")[2]
+        try:
+            meta = dict(_YARA_META.findall((folder / name).read_text("utf-8", errors="replace")))
+        except OSError:
+            meta = {}
+        yield _verdict(rule, name, meta.get("author", ""), meta.get("license", ""))
+    for error in rules.refusals:
+        yield Verdict(file=error.file, rule_id="", title="", verdict="refused", why=str(error))
