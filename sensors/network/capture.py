@@ -13,6 +13,7 @@ from typing import BinaryIO
 from citywatch.model import Event, Problem
 from citywatch.ports import Keep, Report
 from sensors.network import stream
+from sensors.network.beacon import Beacons
 from sensors.network.decode import Decoder
 from sensors.network.dissector import Dissector
 from sensors.network.flow import MOST_FLOWS, Flow, Table, event_of
@@ -60,10 +61,12 @@ class NetworkSensor:
     def read_stream(self, source: BinaryIO, name: str, report: Report, keep: Keep) -> Iterator[Event]:
         """The same from an open stream (decompressed), e.g. a pipe."""
         sink = Sink(name, keep)
+        beacons = Beacons()
 
         def over(flow: Flow) -> None:
             if flow.app is not None and flow.reason != "active":
                 stream.close(flow)
+            beacons.add(flow)
             sink.events.append(event_of(flow, name))
 
         local = Local(sink, self._dissector)
@@ -77,6 +80,7 @@ class NetworkSensor:
         table.finish()
         local.flush()
         yield from sink.events
+        yield from beacons.events(name)
         for problem in _passed_over(decoder, local, table, name):
             report(problem)
 

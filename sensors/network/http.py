@@ -108,7 +108,7 @@ class Http:
             raise ValueError("not a request")
         if len(self._pending) >= _MOST_PENDING:
             self._tell(flow, self._pending.popleft())
-        exchange = _Exchange(us, head, request_fields(head, flow.ends()[3]))
+        exchange = _Exchange(us, head, request_fields(head, flow))
         self._pending.append(exchange)
         if head.length or head.chunked:
             self._out.body = Body(head)

@@ -8,6 +8,8 @@ from urllib.parse import unquote_to_bytes
 
 from citywatch.model import Event
 from sensors.network.domain import parts
+from sensors.network.flow import Flow
+from sensors.network.moment import address
 from sensors.network.secrets import authorization, cookie, query
 from sensors.network.sink import filled, text
 
@@ -88,13 +90,15 @@ def decoded(target: str) -> str:
     return text(known).replace("+", " ").lower()
 
 
-def request_fields(head: Head, port: int) -> Event:
-    """The fields of a request that came to this port."""
+def request_fields(head: Head, flow: Flow) -> Event:
+    """The fields of a request; without a Host header the server's address is its name."""
+    _, server, _, port = flow.ends()
     scheme, host, target = "http", head.headers.get("host", ""), head.target
     if head.method == "CONNECT":
         host, target = head.target, ""
     elif absolute := _ABSOLUTE.fullmatch(target):
         scheme, host, target = absolute[1].lower(), absolute[2], absolute[3] or "/"
+    host = host or address(server)
     name, given = _host(host)
     path, mark, asked = target.partition("?")
     asked = query(asked.partition("#")[0])

@@ -10,6 +10,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from citywatch.model import Event
+from sensors.network.claims import Claims, Servers
 from sensors.network.dissector import Answer, Dissector, Question
 from sensors.network.flow import Flow
 from sensors.network.moment import event_id, hardware, stamp
@@ -37,6 +38,8 @@ class Local:
         self._waiting: list[Waiting] = []
         self._known: dict[Question, Answer] = {}
         self._holder: dict[str, str] = {}
+        self._claims = Claims()
+        self._servers = Servers()
         self._count = 0
 
     def arp(self, us: int, raw: bytes, mac: bytes) -> None:
@@ -107,6 +110,9 @@ class Local:
             before = self._held(sender, sender_mac)
             if before:
                 event["citywatch.arp.previous_mac"] = before
+            conflicts = self._claims.judge(us, sender, sender_mac, target, before)
+            if conflicts:
+                event["citywatch.arp.conflict"] = conflicts
         if target_mac not in {_NO_MAC, "ff:ff:ff:ff:ff:ff"}:
             event["citywatch.arp.target_mac"] = target_mac
         self._sink.events.append(event)
@@ -137,6 +143,9 @@ class Local:
                 "citywatch.dhcp.dns_ip": _ips(answer.get("name_server")),
             }
         )
+        others = self._servers.judge(event)
+        if others:
+            event["citywatch.dhcp.other_server_ip"] = others
         self._sink.say(flow, "network.dhcp", us, event)
 
     def _neighbor(self, us: int, flow: Flow, mac: bytes, answer: Answer) -> None:

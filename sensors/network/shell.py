@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from sensors.network.flow import Flow
+from sensors.network.flow import FIRST_LOAD, Flow
 
 _SHELL = re.compile(
     rb"^#! ?/(?:usr/)?bin/|uid=\d{1,6}\([\w.-]{1,32}\) gid=\d|no job control in this shell"
@@ -46,7 +46,9 @@ class Watch:
 
     def feed(self, flow: Flow, out: bool, data: bytes, us: int) -> bool:
         """Give the flow its name once something tells."""
-        del out, us
+        del us
+        if out and not flow.load:
+            flow.load = data[:FIRST_LOAD]
         self._left -= len(data)
         name = spoken(data[:_WATCHED])
         if name:

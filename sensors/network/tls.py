@@ -186,12 +186,25 @@ class Tls:
         fields["tls.established"] = established
         name = fields.get("tls.client.server_name")
         if name:
+            names = fields.get("tls.server.x509.alternative_names")
+            if names and not name.replace(".", "").isdigit():
+                fields["citywatch.tls.mismatch"] = not _named(name, names)
             fields["destination.domain"] = name
             fields["url.domain"] = name
             registered = parts(name)[1]
             if registered:
                 fields["url.registered_domain"] = registered
         self._sink.say(flow, "network.tls", self._us, fields)
+
+
+def _named(name: str, names: list[str]) -> bool:
+    """Does a certificate's name stand for this host (RFC 6125: a star for one label)?
+
+    >>> _named("a.gov.vn", ["*.gov.vn"]), _named("a.b.gov.vn", ["*.gov.vn"])
+    (True, False)
+    """
+    above = name.partition(".")[2]
+    return any(each.lower() in {name, f"*.{above}"} for each in names)
 
 
 def client_fields(hello: ja4.Hello, transport: str) -> Event:
