@@ -56,6 +56,32 @@ class Webhook:
     secret: str = ""
     """Signs each body: header `X-CityWatch-Signature: sha256=<hex>`."""
     timeout_s: float = 15.0
+    ca_file: str = ""
+    allow_private: bool = False
+    """The receiver may be in a private network."""
+    allow_loopback: bool = False
+    """The receiver may be on this machine."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telegram:
+    """The Telegram outlet. An empty token switches it off."""
+
+    token: str = ""
+    chat: str = ""
+    base_url: str = "https://api.telegram.org"
+    timeout_s: float = 15.0
+    allow_loopback: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blocking:
+    """Block lists that firewalls fetch."""
+
+    never: tuple[str, ...] = ()
+    """Networks and domains that never go on a list, beside the city's own and all private ones."""
+    hours: int = 24
+    """How long an entry stays when the playbook does not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +138,8 @@ class Settings:
     elastic: Elastic = field(default_factory=Elastic)
     mail: Mail = field(default_factory=Mail)
     webhook: Webhook = field(default_factory=Webhook)
+    telegram: Telegram = field(default_factory=Telegram)
+    blocking: Blocking = field(default_factory=Blocking)
     fetch: Fetch = field(default_factory=Fetch)
     journal: JournalSettings = field(default_factory=JournalSettings)
     retention: Retention = field(default_factory=Retention)
@@ -175,6 +203,8 @@ _SECTIONS: dict[str, type] = {
     "elastic": Elastic,
     "mail": Mail,
     "webhook": Webhook,
+    "telegram": Telegram,
+    "blocking": Blocking,
     "fetch": Fetch,
     "journal": JournalSettings,
     "retention": Retention,
@@ -194,7 +224,7 @@ def _merge_environment(raw: dict[str, Any], environ: Mapping[str, str]) -> None:
         for item in _names(kind):
             value = environ.get(f"CITYWATCH_{section}_{item}".upper())
             if value is not None:
-                raw.setdefault(section, {})[item] = value.split(",") if item == "inputs" else value
+                raw.setdefault(section, {})[item] = value.split(",") if item in {"inputs", "never"} else value
 
 
 def _refuse_unknown(raw: dict[str, Any], file: str) -> None:

@@ -20,8 +20,8 @@ from citywatch.ports import Effect
 from citywatch.respond import when
 from citywatch.respond.shape import Approve, Playbook, Retry, Step, Trigger
 from citywatch.respond.trigger import wrong_trigger
+from citywatch.respond.yaml_text import LARGEST, Written, read_yaml
 from citywatch.respond.yaml_text import Path as Place
-from citywatch.respond.yaml_text import Written, read_yaml
 
 EFFECTS: Final[tuple[Effect, ...]] = ("read_only", "notify", "change")
 """From harmless to grave."""
@@ -92,8 +92,12 @@ def read_playbook(
         return None, list(_told(error, written))
     complaints = [
         ContentError(source, written.line(place), what, hint)
-        for place, what, hint in wrong(playbook, effects, templates)
+        for place, what, hint in wrong(playbook, effects)
     ]
+    if templates is not None:
+        texts, errors = _read_templates(playbook, templates, written)
+        complaints += errors
+        playbook = playbook.with_templates(source, texts)
     return (None if complaints else playbook), complaints
 
 
@@ -125,9 +129,7 @@ def _known_names(place: Place) -> str:
 Complaint = tuple[Place, str, str]
 
 
-def wrong(
-    playbook: Playbook, effects: Mapping[str, Effect] | None = None, templates: Path | None = None
-) -> Iterator[Complaint]:
+def wrong(playbook: Playbook, effects: Mapping[str, Effect] | None = None) -> Iterator[Complaint]:
     """Everything wrong with a playbook of sound shape: where, what, what to do."""
     for place, what, hint in wrong_trigger(playbook.trigger):
         yield ("trigger", *place), what, hint
@@ -143,7 +145,6 @@ def wrong(
         yield from _wrong_names(step, place, order, seen)
         yield from _wrong_texts(step, place, order, seen)
         yield from _wrong_effect(playbook, step, place, effects)
-        yield from _wrong_template(step, place, templates)
         seen.add(step.id)
 
 
@@ -220,17 +221,40 @@ def _wrong_effect(
         )
 
 
-def _wrong_template(step: Step, place: Place, templates: Path | None) -> Iterator[Complaint]:
-    name = step.with_.get("template")
-    if templates is None or name is None:
-        return
-    if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9_]{1,64}", name):
-        yield (*place, "with", "template"), f"'{name}' is not the name of a template", ""
-        return
-    for language in ("vi", "en"):
-        if not (templates / f"{name}.{language}.j2").is_file():
-            what = f"template 'templates/{name}.{language}.j2' does not exist"
-            yield (*place, "with", "template"), what, ""
+def _read_templates(
+    playbook: Playbook, folder: Path, written: Written
+) -> tuple[dict[str, str], list[ContentError]]:
+    """The templates that steps name, in both languages, and what is wrong with them."""
+    texts: dict[str, str] = {}
+    errors: list[ContentError] = []
+    for place, step in _placed(playbook):
+        name = step.with_.get("template")
+        if name is None:
+            continue
+        where = written.line((*place, "with", "template"))
+        if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9_]{1,64}", name):
+            errors.append(ContentError(written.file, where, f"'{name}' is not the name of a template"))
+            continue
+        for language in ("vi", "en"):
+            shown = f"templates/{name}.{language}.j2"
+            text, complaint = _read_template(folder / f"{name}.{language}.j2")
+            if complaint:
+                errors.append(ContentError(written.file, where, f"template '{shown}' {complaint}"))
+            texts[f"{name}.{language}"] = text
+    return texts, errors
+
+
+def _read_template(file: Path) -> tuple[str, str]:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return "", "does not exist"
+    except (OSError, UnicodeDecodeError) as error:
+        return "", f"cannot be read: {error}"
+    if len(text) > LARGEST:
+        return "", "is larger than 256 KiB"
+    complaint = wrong_jinja(text)
+    return text, f"cannot be read: {complaint}" if complaint else ""
 
 
 def _texts(value: object, place: Place) -> Iterator[tuple[Place, str]]:

@@ -33,6 +33,8 @@ class StepState:
     output: dict[str, Any] = field(default_factory=dict[str, Any])
     decided_by: str = ""
     """Who approved or refused."""
+    generation: int = 0
+    """How often the run was replayed before this: a replayed step is a new effect."""
     perhaps_twice: bool = False
     """It was cut off amid its effect and done again, and the receiver does not tell doubles apart."""
 
@@ -61,6 +63,8 @@ class Run:
     error: str = ""
     inputs: dict[str, Any] = field(default_factory=dict[str, Any])
     steps: tuple[StepState, ...] = ()
+    generation: int = 0
+    """How often it was replayed from a step."""
     linked: int = 0
     """How many of its alerts are in the ticket."""
     covered: int = 0
@@ -82,4 +86,5 @@ class Run:
 
     def key(self, state: StepState) -> str:
         """What an outlet is told: the same key means the same effect."""
-        return f"{self.id}:{state.step}:{state.item}"
+        again = f"#{state.generation}" if state.generation else ""
+        return f"{self.id}:{state.step}:{state.item}{again}"

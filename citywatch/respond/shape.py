@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from hashlib import blake2b
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -114,6 +114,7 @@ class Playbook(_Part):
     steps: tuple[Step, ...] = Field(min_length=1, max_length=200)
 
     _source: str = PrivateAttr(default="")
+    _templates: dict[str, str] = PrivateAttr(default_factory=dict)
     _digest: str = PrivateAttr(default="")
 
     @property
@@ -122,25 +123,33 @@ class Playbook(_Part):
         return self._source
 
     @property
+    def templates(self) -> Mapping[str, str]:
+        """The templates that its steps name: `notice.vi` -> text."""
+        return self._templates
+
+    @property
     def digest(self) -> str:
-        """Of its content: a run is pinned to it."""
+        """Of its content and templates: a run is pinned to it."""
         return self._digest
 
     @classmethod
-    def of(cls, content: object, source: str) -> Self:
+    def of(cls, content: object, source: str, templates: Mapping[str, str] | None = None) -> Self:
         """Take a playbook from plain data.
 
         Raises:
             pydantic.ValidationError: it is not one.
         """
-        made = cls.model_validate(content)
-        body = made.model_dump_json(by_alias=True)
-        return made.stood_in(source, blake2b(body.encode(), digest_size=8).hexdigest())
+        return cls.model_validate(content).with_templates(source, templates or {})
 
-    def stood_in(self, source: str, digest: str) -> Self:
-        """This playbook, which now knows where it stands."""
+    def with_templates(self, source: str, templates: Mapping[str, str]) -> Self:
+        """This playbook, which now knows where it stands and its templates."""
         self._source = source
-        self._digest = digest
+        self._templates = dict(templates)
+        parts = (
+            self.model_dump_json(by_alias=True),
+            *(f"{name}={templates[name]}" for name in sorted(templates)),
+        )
+        self._digest = blake2b("\0".join(parts).encode(), digest_size=8).hexdigest()
         return self
 
     def every_step(self) -> Iterator[Step]:

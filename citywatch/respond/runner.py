@@ -1,0 +1,265 @@
+"""How are playbooks run so that a kill at any instant neither forgets a step nor repeats its effect?
+
+Each step is journalled in its run before and after its effect, with the key `run:step:item` that its outlet
+is told. A step found begun and not ended was cut off: an outlet that drops doubles is simply asked again with
+the same key; another is asked once more at most, and the step says that it may have happened twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Final
+
+from citywatch.clock import Clock, stamp
+from citywatch.errors import CityWatchError, Conflict, ContentError
+from citywatch.model import Alert, from_doc, to_doc
+from citywatch.ports import All, Effect, Either, Is, Query, Responder, Store
+from citywatch.respond.case import Cases, alerts_of
+from citywatch.respond.catalogue import Catalogue
+from citywatch.respond.due import DueTimes, Lease
+from citywatch.respond.link import Linker
+from citywatch.respond.playbook import wrong
+from citywatch.respond.render import Renderer
+from citywatch.respond.run import ENDED, Run, StepState
+from citywatch.respond.shape import Playbook
+from citywatch.respond.work import Worker
+
+AGAIN_S: Final = 30
+
+
+class Refused(CityWatchError):  # noqa: N818 - what the caller may show as it is
+    """This cannot be done with that run now; the message says why."""
+
+
+class Runner:
+    """Runs playbooks.
+
+    `start` may be called from the judge's thread while `tick` runs in another; both from one process, the
+    one that holds the lease. `approve`, `pause`, `resume`, `cancel` and `replay` from any process.
+    """
+
+    def __init__(  # noqa: PLR0913 - what playbooks need, each passed in
+        self,
+        store: Store,
+        playbooks: Sequence[Playbook],
+        responders: Mapping[str, Responder],
+        catalogue: Catalogue,
+        clock: Clock,
+        *,
+        renderer: Renderer | None = None,
+        patience_s: float = 1.0,
+    ) -> None:
+        effects: dict[str, Effect] = {name: responder.effect for name, responder in responders.items()}
+        self.refused = [
+            ContentError(playbook.source or playbook.playbook, None, what, hint)
+            for playbook in playbooks
+            for _, what, hint in wrong(playbook, effects)
+        ]
+        """Playbooks that these responders cannot run: they are not used."""
+        playbooks = [playbook for playbook in playbooks if not any(wrong(playbook, effects))]
+        self._store = store
+        self._clock = clock
+        by_name = {playbook.playbook: playbook for playbook in playbooks}
+        self._due = DueTimes(store, clock)
+        self._lease = Lease(store, "runner", clock)
+        self._cases = Cases(store, playbooks, self._due, clock)
+        self._linker = Linker(store, self._cases, by_name, clock)
+        self._worker = Worker(
+            store,
+            playbooks,
+            responders,
+            catalogue,
+            clock,
+            due=self._due,
+            renderer=renderer or Renderer(),
+            patience_s=patience_s,
+        )
+        self._recovered = False
+
+    # -- alerts in, steps done ---------------------------------------------------------------------------
+
+    def start(self, alert: Alert) -> list[str]:
+        """Put an alert into its runs; give their ids. Asked again, or when it grew, nothing is doubled."""
+        return list(self._cases.start((alert,)).get(alert.id, ()))
+
+    def start_many(self, alerts: Sequence[Alert]) -> dict[str, tuple[str, ...]]:
+        """Put many alerts into their runs in one go; give the run ids of each alert that has any."""
+        return self._cases.start(alerts)
+
+    def tick(self, limit: int = 200) -> int:
+        """Do what is due; give how many steps were done (0: nothing is due, or another process leads).
+
+        Raises:
+            StoreUnreachable: nothing is lost; tick again later.
+        """
+        if not self._lease.hold():
+            return 0
+        if not self._recovered:
+            self._recover()
+        done = 0
+        for run_id in self._due.take("run", limit):
+            done += self._worker.advance(run_id)
+        done += self._worker.land()
+        for run_id in self._due.take("link", limit):
+            done += self._link(run_id)
+        for alert_id in self._due.take("grow", limit):
+            done += self._grow(alert_id)
+        return done
+
+    def _recover(self) -> None:
+        """Make every run due that is going on: a kill may have come between a run and its due time."""
+        after: str | None = None
+        while True:
+            where = Either((Is("state", "running"), Is("state", "waiting")))
+            page = self._store.find("run", Query(where=where, order="updated_at", limit=500, after=after))
+            self._due.put_many({f"run:{record.id}": "" for record in page.records})
+            after = page.next
+            if after is None:
+                break
+        self._recovered = True
+
+    def _link(self, run_id: str) -> int:
+        """Bring a run's further alerts into its ticket."""
+        self._due.done(f"link:{run_id}")
+        run = self._read(run_id)
+        if run is None:
+            return 0
+        linked = self._linker.link(run)
+        if linked == run.linked:
+            return 0
+        self._change(run_id, lambda known: replace(known, linked=max(known.linked, linked)))
+        if alerts_of(self._store, run_id, linked, 1):
+            self._due.put(f"link:{run_id}")
+        return 1
+
+    def _grow(self, alert_id: str) -> int:
+        if self._linker.grow(alert_id):
+            self._due.done(f"grow:{alert_id}")
+            return 1
+        self._due.put(f"grow:{alert_id}", stamp(self._clock() + timedelta(seconds=AGAIN_S)))
+        return 0
+
+    # -- people ------------------------------------------------------------------------------------------
+
+    def approve(self, run_id: str, step_id: str, by: str, yes: bool, *, item: int = 0) -> Run:  # noqa: FBT001 - yes or no is what is asked
+        """Agree to a step that waits, or refuse it.
+
+        Raises:
+            Refused: it does not wait any more, or `by` is who started the run.
+        """
+        now = stamp(self._clock())
+
+        def decide(run: Run) -> Run:
+            state = run.state_of(step_id, item)
+            if state is None or state.state != "waiting" or state.due_at <= now or run.state in ENDED:
+                raise Refused(f"step '{step_id}' of run {run_id} does not wait for approval (any more)")
+            if by == run.started_by:
+                raise Refused(f"'{by}' started this run: a second person must decide")
+            if yes:
+                decided = replace(state, state="pending", due_at="", decided_by=by)
+            else:
+                error = f"refused by {by}"
+                decided = replace(state, state="skipped", finished_at=now, decided_by=by, error=error)
+            return replace(run.having(decided), state="running")
+
+        run = self._change(run_id, decide)
+        self._worker.tell(run, f"{step_id}: {'approved' if yes else 'refused'}", by=by)
+        self._due.put(f"run:{run_id}")
+        return run
+
+    def pause(self, run_id: str, by: str) -> Run:
+        """Do nothing more of this run until it is resumed."""
+        return self._set(run_id, by, "paused", {"running", "waiting"})
+
+    def resume(self, run_id: str, by: str) -> Run:
+        """Go on with a paused run."""
+        return self._set(run_id, by, "running", {"paused"})
+
+    def cancel(self, run_id: str, by: str) -> Run:
+        """End a run; what was done stays done."""
+        return self._set(run_id, by, "canceled", {"running", "waiting", "paused"})
+
+    def _set(self, run_id: str, by: str, state: str, of: set[str]) -> Run:
+        now = stamp(self._clock())
+
+        def change(run: Run) -> Run:
+            if run.state not in of:
+                raise Refused(f"run {run_id} is {run.state}: it cannot become {state}")
+            return replace(run, state=state, updated_at=now, finished_at=now if state in ENDED else "")
+
+        run = self._change(run_id, change)
+        self._worker.tell(run, f"run {state}", by=by)
+        self._due.put(f"run:{run_id}")
+        if state in ENDED:
+            self._due.put(f"link:{run_id}")
+        return run
+
+    def replay(self, run_id: str, step_id: str, by: str) -> Run:
+        """Do a step of a run again, and all after it, as new effects.
+
+        Raises:
+            Refused: the run has no such step, or its playbook's version is gone.
+        """
+        now = stamp(self._clock())
+
+        def change(run: Run) -> Run:
+            playbook = self._worker.pinned(run)
+            order = [step.id for step in playbook.every_step()] if playbook else []
+            if step_id not in order:
+                raise Refused(f"run {run_id} has no step '{step_id}'; steps are: {', '.join(order)}")
+            before = set(order[: order.index(step_id)])
+            return replace(
+                run,
+                state="running",
+                error="",
+                updated_at=now,
+                finished_at="",
+                started_by=by,
+                generation=run.generation + 1,
+                steps=tuple(state for state in run.steps if state.step in before),
+            )
+
+        run = self._change(run_id, change)
+        self._worker.tell(run, f"replayed from '{step_id}'", by=by)
+        self._due.put(f"run:{run_id}")
+        return run
+
+    def runs(self, *, state: str = "", alert_id: str = "", limit: int = 100) -> list[Run]:
+        """Runs, the last changed first."""
+        wanted = (("state", state), ("alert_id", alert_id))
+        where = All(tuple(Is(name, value) for name, value in wanted if value))
+        page = self._store.find("run", Query(where=where, order="updated_at", limit=limit))
+        return [from_doc(record.doc, Run) for record in page.records]
+
+    def waiting(self) -> list[tuple[Run, StepState]]:
+        """Steps that wait for somebody's approval, with their runs."""
+        now = stamp(self._clock())
+        return [
+            (run, state)
+            for run in self.runs(state="waiting", limit=1000)
+            for state in run.steps
+            if state.state == "waiting" and state.due_at > now
+        ]
+
+    def close(self) -> None:
+        """Give the lease back and end the renderer's process."""
+        self._worker.close()
+        self._lease.release()
+
+    def _read(self, run_id: str) -> Run | None:
+        record = self._store.get("run", run_id)
+        return from_doc(record.doc, Run) if record else None
+
+    def _change(self, run_id: str, change: Callable[[Run], Run]) -> Run:
+        while True:
+            record = self._store.get("run", run_id)
+            if record is None:
+                raise Refused(f"there is no run '{run_id}'; list them: citywatch playbooks runs")
+            changed = change(from_doc(record.doc, Run))
+            try:
+                self._store.put_if("run", run_id, to_doc(changed), record.version)
+            except Conflict:
+                continue
+            return changed
