@@ -10,10 +10,11 @@ from typing import Any, cast
 
 import yaml
 
+from citywatch.detect.indicators import Indicators
 from citywatch.detect.sigma.cache import RuleCache
 from citywatch.detect.sigma.correlate import Correlator
 from citywatch.detect.sigma.engine import Engine
-from citywatch.detect.sigma.load import EventRule, FileRules, Refusal
+from citywatch.detect.sigma.load import CorrelationRule, EventRule, FileRules, Refusal
 from citywatch.detect.sigma.match import match_of, problem_of
 from citywatch.detect.sigma.resolve import RuleSet, resolve
 from citywatch.detect.yara import Get, YaraRules
@@ -61,12 +62,17 @@ class Rulebook:
         *,
         yara: YaraRules | None = None,
         evidence: Get | None = None,
+        indicators: Indicators | None = None,
         share: tuple[int, int] = (0, 1),
     ) -> None:
         self.ruleset = ruleset
         self.yara = yara if yara is not None else YaraRules(())
         self._evidence = evidence
+        self.indicators = indicators
+        """What other centers warn of, if anything; what is added while we run is taken up batch by batch."""
         refused = (_refusal_of(error) for error in self.yara.refusals)
+        self.correlator = Correlator(tuple(ruleset.correlations.values()), share=share)
+        refused = (*refused, *(_left_out(rule, why) for rule, why in self.correlator.refused))
         self.refusals: tuple[Refusal, ...] = (*ruleset.refusals, *refused)
         parts = (ruleset.events, ruleset.correlations)
         self.rules: Mapping[str, Rule] = {
@@ -78,7 +84,6 @@ class Rulebook:
         }
         """Fold windows that rules ask for, by rule id."""
         self.engine = Engine(tuple(ruleset.events.values()))
-        self.correlator = Correlator(tuple(ruleset.correlations.values()), share=share)
         self._silent = ruleset.silent
         self._wanted = self.correlator.wants
 
@@ -115,12 +120,17 @@ class Rulebook:
     def judge(self, events: Sequence[Event]) -> list[Match]:
         """What the rules say to these events, oldest first."""
         found: list[Match] = []
+        warned = self.indicators
+        if warned is not None:
+            warned.refresh()
         for event in events:
             hits = self.engine.hits(event)
             if hits:
                 self._judged(event, hits, found)
             if self._evidence is not None and "citywatch.evidence.sha256" in event:
                 found.extend(self.yara.judge(event, self._evidence))
+            if warned is not None:
+                found.extend(warned.judge(event))
         found.extend(self.correlator.settle())
         return found
 
@@ -166,6 +176,11 @@ def _rule_files(folder: Path) -> list[tuple[str, Path]]:
             if name.endswith((".yml", ".yaml")) and name != PLACEHOLDERS
         )
     return sorted(found)
+
+
+def _left_out(rule: CorrelationRule, why: str) -> Refusal:
+    return Refusal(kind="refused", rule_id=rule.rule.id, title=rule.rule.title, source=rule.rule.source,
+                   line=None, what=why, hint="change the correlation's condition")  # fmt: skip
 
 
 def _refusal_of(error: ContentError) -> Refusal:

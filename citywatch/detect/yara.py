@@ -14,7 +14,7 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -146,9 +146,12 @@ class YaraRules:
         """Read every `.yar` and `.yara` file below these folders."""
         sources: list[Source] = []
         refusals: list[ContentError] = []
-        for folder in folders:
+        for place, folder in enumerate(folders):
             found, refused = gather(folder)
-            sources += found
+            taken = {source.name for source in sources}
+            sources += [
+                replace(one, name=f"{place}:{one.name}") if one.name in taken else one for one in found
+            ]
             refusals += refused
         return cls(sources, refusals=refusals, cache=cache, limit_s=limit_s, slow_s=slow_s)
 

@@ -71,9 +71,16 @@ class Correlator:
         must be 1.
 
         Raises:
-            ValueError: a rule asks for something that cannot be followed, or chains form a circle.
+            ValueError: chains are to be shared among workers.
         """
-        self._tables = {rule.rule.id: Table(rule, late_s=late_s, cap=most_in_group) for rule in rules}
+        self.refused: list[tuple[CorrelationRule, str]] = []
+        """Rules that cannot be followed, and why; those built on them are left out with them."""
+        self._tables: dict[str, Table] = {}
+        for rule in rules:
+            try:
+                self._tables[rule.rule.id] = Table(rule, late_s=late_s, cap=most_in_group)
+            except ValueError as error:
+                self.refused.append((rule, str(error)))
         self._share = share
         self._most_groups, self._most_entries = most_groups, most_entries
         self._groups = self._entries = self._unusable = 0
@@ -83,6 +90,7 @@ class Correlator:
         self._join()
 
     def _join(self) -> None:
+        self._leave_out_circles()
         for table in self._tables.values():
             for base in dict.fromkeys(table.rule.base_ids):
                 inner = self._tables.get(base)
@@ -93,8 +101,23 @@ class Correlator:
                     inner.quiet = inner.quiet or not table.rule.generate
         if self._share[1] != 1 and any(table.outer for table in self._tables.values()):
             raise ValueError("chained correlations cannot be shared among workers by group")
-        for table in self._tables.values():
-            _refuse_circle(table, ())
+
+    def _leave_out_circles(self) -> None:
+        """Keep what stands on event rules, directly or by other correlations that do."""
+        out = {rule.rule.id for rule, _ in self.refused}
+        waiting = dict(self._tables)
+        done = set(waiting)
+        while done:
+            done = {
+                rule_id
+                for rule_id, table in waiting.items()
+                if not any(base in waiting or base in out for base in table.rule.base_ids)
+            }
+            for rule_id in done:
+                del waiting[rule_id]
+        for rule_id, table in waiting.items():
+            del self._tables[rule_id]
+            self.refused.append((table.rule, "it is built on itself, or on a correlation that was refused"))
 
     @property
     def wants(self) -> frozenset[str]:
@@ -302,11 +325,3 @@ class Correlator:
             if key is None:
                 break
             self._forget(table, key, table.old.pop(key))
-
-
-def _refuse_circle(table: Table, path: tuple[str, ...]) -> None:
-    rule_id = table.rule.rule.id
-    if rule_id in path:
-        raise ValueError(f"correlations build on each other in a circle: {' -> '.join((*path, rule_id))}")
-    for outer in table.outer:
-        _refuse_circle(outer, (*path, rule_id))

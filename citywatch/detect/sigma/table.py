@@ -30,6 +30,7 @@ _MOST_NUMBER = 9_000_000_000_000
 _LONG_VALUE = 200
 _NOTE_VALUES = 10
 _CODES = {name: code for code, name in enumerate(CARRIED)}
+_NAMES = frozenset(CARRIED)
 
 
 class Hit(NamedTuple):
@@ -190,12 +191,9 @@ class Table:
         """What a match will tell of this event, packed: its id, then codes and values of carried fields."""
         told = self._told
         note: list[Any] = [event_id or event.get("event.id", "")]
-        for name, code in _CODES.items():
-            value = event.get(name)
-            if value is None or name in told:
-                continue
+        for code in sorted([_CODES[name] for name in _NAMES.intersection(event) if name not in told]):
             note.append(code)
-            note.append(_short(value))
+            note.append(_short(event[CARRIED[code]]))
         return msgspec.msgpack.encode(note)
 
     def subject(self, hit: Hit, values: Mapping[str, Sequence[str]]) -> list[tuple[str, str]]:

@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from citywatch.detect.indicators import FIELDS, Indicator, Indicators, IndicatorsFull
+from citywatch.detect.rulebook import Rulebook
+from citywatch.detect.sigma.resolve import resolve as resolve_rules
 from citywatch.model import Event, Severity
 from citywatch.schema import resolve
 
@@ -161,6 +163,18 @@ def test_what_was_no_contact_is_one_after_the_indicator_arrives() -> None:
     assert known.hits(met) == []
     known.add([one("domain", "evil.example")])
     assert len(known.hits(met)) == 1
+
+
+def test_the_rulebook_asks_indicators_that_arrive_while_it_runs(tmp_path: Path) -> None:
+    rulebook = Rulebook(resolve_rules([], ""))
+    met = {**event(), "destination.ip": "198.51.100.7"}
+    assert rulebook.judge([met]) == []
+    rulebook.indicators = Indicators(tmp_path / "indicators.db")
+    writer = Indicators(tmp_path / "indicators.db")
+    writer.add([one("ip", "198.51.100.7")])
+    assert [match.rule.language for match in rulebook.judge([met])] == ["indicator"]
+    writer.close()
+    rulebook.indicators.close()
 
 
 VALUES = st.one_of(

@@ -109,6 +109,15 @@ def test_two_files_may_name_their_rules_alike(tmp_path: Path) -> None:
     assert sorted(found.rule_id for found in rules.scan(b"x")) == sorted(rules.rules)
 
 
+def test_two_folders_of_one_name_do_not_hide_each_others_rules(tmp_path: Path) -> None:
+    (tmp_path / "x").mkdir()
+    (tmp_path / "y").mkdir()
+    one = write(tmp_path / "x" / "rules", a=ALWAYS.format(name="a"))
+    two = write(tmp_path / "y" / "rules", a=ALWAYS.format(name="b"))
+    rules = YaraRules.load([one, two], cache=tmp_path / "cache")
+    assert sorted(found.rule_id for found in rules.scan(b"x")) == ["a-id", "b-id"]
+
+
 def test_an_id_used_twice_does_not_hide_a_rule(tmp_path: Path) -> None:
     text = 'rule {} {{ meta: id = "1" condition: true }}'
     rules = YaraRules.load([write(tmp_path / "r", one=text.format("a"), two=text.format("b"))])

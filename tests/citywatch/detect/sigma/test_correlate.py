@@ -14,7 +14,7 @@ from citywatch.clock import stamp_us
 from citywatch.detect.fold import Fold
 from citywatch.detect.sigma.correlate import Correlator
 from citywatch.detect.sigma.load import CorrelationRule
-from citywatch.detect.sigma.tree import And, Not, Ref
+from citywatch.detect.sigma.tree import And, Const, Not, Ref
 from citywatch.model import Alert, Event, Match, Rule, Severity, repeatable_id
 
 T0 = 1_700_000_000_000_000
@@ -241,9 +241,25 @@ def test_bursts_of_bursts_are_counted_as_bursts() -> None:
     assert len(run(Correlator([inner, outer]), hits(long_burst + again))[1]) == 1
 
 
-def test_a_circle_of_correlations_is_refused() -> None:
-    with pytest.raises(ValueError, match="circle"):
-        Correlator([rule(rule_id="x", base_ids=("y",)), rule(rule_id="y", base_ids=("x",))])
+def test_what_cannot_be_followed_is_left_out_with_its_reason_and_the_rest_goes_on() -> None:
+    many = tuple("abcdefghijkl")
+    asked = And(tuple(Ref(base) for base in many))
+    correlator = Correlator(
+        [
+            rule(rule_id="x", base_ids=("y",)),
+            rule(rule_id="y", base_ids=("x",)),
+            rule("value_percentile", rule_id="p", percentile=101, fields=("source.bytes",)),
+            rule(rule_id="on-p", base_ids=("p",)),
+            rule("temporal_ordered", rule_id="o", base_ids=many, expression=asked),
+            rule("temporal", rule_id="t", expression=Const(yes=True)),
+            rule("nonsense", rule_id="n"),
+            rule(rule_id="good"),
+            rule(rule_id="on-good", base_ids=("good",)),
+        ]
+    )
+    assert sorted(one.rule.id for one, _ in correlator.refused) == ["n", "o", "on-p", "p", "t", "x", "y"]
+    assert all(why for _, why in correlator.refused)
+    assert correlator.wants == {BASE}
 
 
 def test_time_that_cannot_be_read_is_counted_not_raised() -> None:
