@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from citywatch.clock import parse_stamp, stamp
 from citywatch.errors import CityWatchError, InputError
-from citywatch.model import Event, Portal, from_doc, to_doc
+from citywatch.model import Event, Portal
 from citywatch.ports import Query
 from console.registry import active_portals, portal_of
 from console.settle import settle
@@ -107,15 +107,17 @@ async def _visit(house: House, portals: Sequence[Portal], deep: bool, done: Call
 
 def baselines(house: House, portals: Sequence[Portal]) -> Mapping[str, Baseline]:
     """The baselines of portals, where they have one."""
-    from sensors.portal.baseline import Baseline
+    from console.faces import from_record
 
     records = house.store.get_many("baseline", [portal.id for portal in portals])
-    return {key: from_doc(record.doc, Baseline) for key, record in records.items()}
+    return {key: from_record(record.doc) for key, record in records.items()}
 
 
 def _remember(house: House, each: Visit) -> None:
+    from console.faces import to_record
+
     portal = each.portal
-    house.store.put_many("baseline", {portal.id: to_doc(each.baseline)})
+    house.store.put_many("baseline", {portal.id: to_record(each.baseline)})
     house.store.put_many(
         "visit",
         {
@@ -151,6 +153,7 @@ def _pace(house: House, portal: Portal) -> timedelta:
 
 def accept(house: House, portal_id: str, *, by: str = "") -> str:
     """Take the present face of a portal as its new baseline."""
+    from console.faces import to_record
     from sensors.portal import visit as visiting
 
     portal = portal_of(house, portal_id)
@@ -160,7 +163,7 @@ def accept(house: House, portal_id: str, *, by: str = "") -> str:
         why = seen[0].error if seen else "the visit broke"
         raise CityWatchError(f"{portal_id}: cannot be accepted now, it did not answer with a page: {why}")
     face = visiting.accept(seen[0], by=by or "cli", at=stamp(house.clock()))
-    house.store.put_many("baseline", {portal_id: to_doc(face)})
+    house.store.put_many("baseline", {portal_id: to_record(face)})
     return f"accepted as version {face.version}"
 
 
