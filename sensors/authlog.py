@@ -42,7 +42,8 @@ _SSH: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
 )
 _SUDO = re.compile(
     r"^ *(?P<user>\S+) : (?:(?P<why>[^;=]{3,120}?) ; )?(?:TTY=\S+ ; )?"
-    r"(?:PWD=(?P<pwd>.*?) ; )?(?:USER=(?P<target>\S+) ; )?(?:GROUP=\S+ ; )?(?:ENV=.*? ; )?COMMAND=(?P<command>.*)$",
+    r"(?:PWD=(?P<pwd>.*?) ; )?(?:USER=(?P<target>\S+) ; )?(?:GROUP=\S+ ; )?(?:ENV=.*? ; )?"
+    r"COMMAND=(?P<command>.*)$",
     re.DOTALL,
 )
 _SU = re.compile(r"^(?P<failed>FAILED SU )?\(to (?P<target>\S+)\) (?P<user>\S+) on")

@@ -79,6 +79,8 @@ def http(event: Event, part: Record) -> None:
     elif host:
         event["url.domain"] = host
     texts(event, part, _HTTP)
+    if part.get("http_user_agent") == "":
+        event["user_agent.original"] = ""
     method = text(part, "http_method")
     if method:
         event["http.request.method"] = method.upper()

@@ -85,6 +85,8 @@ def translate(line: bytes) -> Event:
     ):
         if value and value != "-":
             event[name] = _unescaped(value)
+    if agent == "":
+        event["user_agent.original"] = ""  # sent, but empty: some rules ask for just that
     _forwarded(event, forwarded)
     return event
 
