@@ -1,9 +1,9 @@
 """How many events a second does each store take, and how long does a search wait?
 
-    python benchmarks/store.py [--events 50000] [--elasticsearch http://127.0.0.1:9200]
+    python benchmarks/store.py [--events 20000] [--elasticsearch http://127.0.0.1:9200]
 
-Prints a table in Markdown. Events are made up (flows, DNS, web requests of a city's network) with a fixed seed;
-both stores get the same ones in chunks of 1,000, as the shipper sends them, and the same questions.
+Prints a table in Markdown. Events are made up (flows, DNS, web requests of a city's network) with a fixed
+seed; both stores get the same ones in chunks of 1,000, as the shipper sends them, and the same questions.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from citywatch.store.sqlite import SqliteStore
 CHUNK = 1000
 START = datetime(2026, 11, 22, tzinfo=UTC)
 DAY = 86_400
-REPEAT = 20
+REPEAT = 10
 
 
 def made_up(count: int) -> Iterator[Event]:
@@ -48,7 +48,7 @@ def made_up(count: int) -> Iterator[Event]:
             "destination.port": chance.choice((53, 80, 443, 8080)),
             "host.name": f"cam-{chance.randrange(17000):05}",
             "url.path": f"/tin-tuc/{chance.randrange(10**6)}/thong-bao.html",
-            "user_agent.original": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/140.0 Safari/537.36",
+            "user_agent.original": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/140.0",
             "message": "Kết nối từ camera " + " ".join(str(chance.randrange(10**9)) for _ in range(20)),
         }
 
@@ -77,7 +77,7 @@ def timed(work: Callable[[], object], times: int = REPEAT) -> float:
         start = time.perf_counter()
         work()
         taken.append(time.perf_counter() - start)
-    return sorted(taken)[int(len(taken) * 0.95) - 1] * 1000
+    return sorted(taken)[min(int(len(taken) * 0.95), len(taken) - 1)] * 1000
 
 
 def measure(store: Store, count: int) -> dict[str, str]:
@@ -93,7 +93,7 @@ def measure(store: Store, count: int) -> dict[str, str]:
     figures["bytes an event"] = f"{store.health().bytes / count:,.0f}"
     for name, query in questions(count).items():
         figures[f"{name}, p95 ms"] = f"{timed(lambda query=query: store.search(query)):.1f}"
-    figures["top 20 hosts, p95 ms"] = f"{timed(lambda: store.aggregate(Query(), 'host.name'), 5):.1f}"
+    figures["top 20 hosts, p95 ms"] = f"{timed(lambda: store.aggregate(Query(), 'host.name')):.1f}"
     state = {"severity": 3, "last_seen": stamp(START), "title": "x" * 200}
     start = time.perf_counter()
     for number in range(50):
@@ -107,7 +107,7 @@ def measure(store: Store, count: int) -> dict[str, str]:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--events", type=int, default=50_000)
+    parser.add_argument("--events", type=int, default=20_000)
     parser.add_argument("--elasticsearch", default="", help="URL; only SQLite is measured without it")
     chosen = parser.parse_args()
     columns: dict[str, dict[str, str]] = {}
