@@ -8,8 +8,6 @@ slow rule can lose only its own file's answer; the report names it.
 
 from __future__ import annotations
 
-import io
-import os
 import re
 import time
 from collections import OrderedDict
@@ -20,15 +18,14 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from citywatch.detect.fold import carried
-from citywatch.detect.yara_source import Source, gather, rule_texts
+from citywatch.detect.yara_engine import EXTERNALS, Answer, ask, compile_all, compile_file, compile_rules
+from citywatch.detect.yara_source import Source, gather
 from citywatch.errors import ContentError
 from citywatch.model import Event, Match, Reason, Rule, Severity
 
 if TYPE_CHECKING:
     import yara
 
-EXTERNALS = ("filename", "filepath", "extension", "filetype", "owner", "what")
-"""Texts that a condition may ask for. `extension` has its dot; `what` is as in `citywatch.evidence.what`."""
 LIMIT_S = 5
 SLOW_S = 0.5
 MOST_BYTES = 16 * 1024 * 1024
@@ -129,7 +126,7 @@ class YaraRules:
         self._tally = _Tally()
         self._slow: dict[str, SlowRules] = {}
         self._by_file: dict[str, yara.Rules] = {}
-        self._rules, self._sources, refused = _compiled(sources, cache)
+        self._rules, self._sources, refused = compile_all(sources, cache)
         self.refusals: tuple[ContentError, ...] = (*refusals, *refused)
         self.rules: Mapping[str, Rule]
         self.rules, self._ids = _known(self._rules, self._sources)
@@ -205,7 +202,7 @@ class YaraRules:
             data = data[:MOST_BYTES]
         digest = digest or sha256(data).hexdigest()
         started = time.perf_counter()
-        hits, _ = self._ask(self._rules, data, given)
+        hits = self._ask(self._rules, data, given).hits
         took = time.perf_counter() - started
         if hits is None or took > self._slow_s:
             hits = self._one_by_one(data, given, digest, hits)
@@ -230,21 +227,10 @@ class YaraRules:
             warnings=tuple(getattr(self._rules, "warnings", ())),  # rules taken from the cache have none
         )
 
-    def _ask(
-        self, rules: yara.Rules | None, data: bytes, externals: Mapping[str, str]
-    ) -> tuple[list[yara.Match] | None, bool]:
-        """Matches (None when time ran out or the scan failed), and whether time ran out."""
-        import yara  # noqa: PLC0415 - the one door of this library, opened when a rule is asked
-
-        if rules is None:
-            return [], False
-        try:
-            return rules.match(data=data, externals=dict(externals), timeout=self._limit), False
-        except yara.TimeoutError:
-            self._tally.timeouts += 1
-            return None, True
-        except yara.Error:
-            return None, False
+    def _ask(self, rules: yara.Rules | None, data: bytes, externals: Mapping[str, str]) -> Answer:
+        answer = ask(rules, data, externals, self._limit)
+        self._tally.timeouts += answer.timed_out
+        return answer
 
     def _one_by_one(
         self, data: bytes, externals: Mapping[str, str], digest: str, hits: list[yara.Match] | None
@@ -254,13 +240,13 @@ class YaraRules:
         for source in self._sources:
             rules = self._by_file.get(source.name)
             if rules is None:
-                rules = self._by_file[source.name] = source.compile(EXTERNALS)
+                rules = self._by_file[source.name] = compile_file(source)
             started = time.perf_counter()
-            answer, timed_out = self._ask(rules, data, externals)
+            answer = self._ask(rules, data, externals)
             took = time.perf_counter() - started
-            found += answer or []
-            if timed_out or took > self._slow_s / 2:
-                self._blame(source, data, externals, (took, timed_out, digest))
+            found += answer.hits or []
+            if answer.timed_out or took > self._slow_s / 2:
+                self._blame(source, data, externals, (took, answer.timed_out, digest))
         return found if hits is None else hits
 
     def _blame(
@@ -271,7 +257,7 @@ class YaraRules:
             return
         seconds, timed_out, digest = slow
         worst = ("", 0.0)
-        for name, alone in rule_texts(source, EXTERNALS):
+        for name, alone in compile_rules(source):
             started = time.perf_counter()
             self._ask(alone, data, externals)
             worst = max(worst, (name, time.perf_counter() - started), key=lambda pair: pair[1])
@@ -400,94 +386,3 @@ def _severity(meta: Mapping[str, str]) -> Severity:
     score = meta.get("score", "")
     points = int(score) if score.isascii() and score.isdigit() else 70
     return Severity.high if points >= 70 else Severity.medium if points >= 50 else Severity.low  # noqa: PLR2004 - THOR's steps
-
-
-def _compiled(
-    sources: Sequence[Source], cache: Path | None
-) -> tuple[yara.Rules | None, list[Source], list[ContentError]]:
-    """All sources in one, without those that do not compile."""
-    if not sources:
-        return None, [], []
-    import yara  # noqa: PLC0415 - the one door of this library
-
-    saved = _Saved(cache, sources)
-    rules = saved.take()
-    if rules is not None:
-        return rules, list(sources), []
-    good: list[Source] = []
-    refused: list[ContentError] = []
-    for source in sources:
-        try:
-            source.compile(EXTERNALS)
-        except yara.Error as error:
-            refused.append(_refusal(source, str(error)))
-        else:
-            good.append(source)
-    if not good:
-        return None, [], refused
-    rules = yara.compile(
-        sources={source.name: source.text for source in good},
-        externals=dict.fromkeys(EXTERNALS, ""),
-        include_callback=_includer(good),
-    )
-    if not refused:
-        saved.give(rules)
-    return rules, good, refused
-
-
-def _includer(sources: Sequence[Source]) -> Callable[[str, str | None, str], str | None]:
-    by_name = {source.name: source for source in sources}
-
-    def include(wanted: str, within: str | None, namespace: str) -> str | None:
-        return by_name[namespace].include(wanted, within)
-
-    return include
-
-
-def _refusal(source: Source, message: str) -> ContentError:
-    found = re.match(r"(?:line (\d+)|(.+?)\((\d+)\)): (.*)", message, re.DOTALL)
-    if found is None:
-        return ContentError(source.name, None, message, "correct the rule or take the file out")
-    line, file, inner, what = found.groups()
-    name = f"{source.name} (includes {file})" if file else source.name
-    hint = "includes must lie in the folder of rules" if "include" in what else "correct the rule"
-    return ContentError(name, int(line or inner), what, hint)
-
-
-class _Saved:
-    """Compiled rules kept by what they were made of; spoilt bytes are made anew."""
-
-    def __init__(self, folder: Path | None, sources: Sequence[Source]) -> None:
-        import yara  # noqa: PLC0415 - the one door of this library
-
-        digest = sha256(f"{yara.YARA_VERSION} {yara.__version__} {EXTERNALS}".encode())
-        for source in sources:
-            for part in (source.name, source.text, source.included()):
-                raw = part.encode("utf-8", "surrogatepass")
-                digest.update(len(raw).to_bytes(8, "big") + raw)
-        self._path = None if folder is None else folder / f"yara-{digest.hexdigest()[:32]}.bin"
-
-    def take(self) -> yara.Rules | None:
-        import yara  # noqa: PLC0415 - the one door of this library
-
-        try:
-            raw = self._path.read_bytes() if self._path is not None else b""
-            if len(raw) <= 32 or sha256(raw[32:]).digest() != raw[:32]:  # noqa: PLR2004 - the hash before the rules
-                return None
-            return yara.load(file=io.BytesIO(raw[32:]))
-        except (OSError, yara.Error):
-            return None
-
-    def give(self, rules: yara.Rules) -> None:
-        if self._path is None:
-            return
-        buffer = io.BytesIO()
-        rules.save(file=buffer)
-        raw = buffer.getvalue()
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            beside = self._path.with_suffix(f".{os.getpid()}.part")
-            beside.write_bytes(sha256(raw).digest() + raw)
-            beside.replace(self._path)
-        except OSError:
-            return  # a cache that cannot be written costs only time

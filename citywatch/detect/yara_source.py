@@ -7,16 +7,12 @@ refused, links that lead out of it too.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from citywatch.errors import ContentError
-
-if TYPE_CHECKING:
-    import yara
 
 MOST_FILE = 4 * 1024 * 1024
 MOST_FOLDER = 64 * 1024 * 1024
@@ -69,19 +65,19 @@ class Source:
         """Names of the rules that stand in this file (and what it includes)."""
         return _declared(self.text, self.included() if "include" in self.text else "")
 
-    def compile(self, externals: Sequence[str]) -> yara.Rules:
-        """Compile this file alone.
-
-        Raises:
-            yara.Error: it does not compile.
-        """
-        import yara  # noqa: PLC0415 - the one door of this library
-
-        return yara.compile(
-            sources={self.name: self.text},
-            externals=dict.fromkeys(externals, ""),
-            include_callback=lambda wanted, within, _: self.include(wanted, within),
-        )
+    def rule_texts(self) -> Iterator[tuple[str, str]]:
+        """Name and text of each rule, with the imports and private rules that it may need before it."""
+        text = self.text
+        places = [*_RULE.finditer(text)]
+        ends = [*(found.start() for found in places[1:]), len(text)]
+        blocks = [
+            (found[2], found[1], text[found.start() : end]) for found, end in zip(places, ends, strict=True)
+        ]
+        needed = "\n".join(re.findall(r'^[ \t]*import[ \t]+"\w+"', text, re.MULTILINE))
+        needed += "\n" + "\n".join(block for _, kind, block in blocks if kind)
+        for name, kind, block in blocks:
+            if not kind:
+                yield name, f"{needed}\n{block}"
 
 
 @cache
@@ -110,24 +106,3 @@ def gather(folder: Path) -> tuple[list[Source], list[ContentError]]:
         text = path.read_text(encoding="utf-8", errors="replace")
         sources.append(Source(name=name, text=text, folder=folder, path=path))
     return sources, refusals
-
-
-def rule_texts(source: Source, externals: Sequence[str]) -> Iterator[tuple[str, yara.Rules]]:
-    """Each rule of a file compiled alone (with imports and private rules it may need), where it can be."""
-    import yara  # noqa: PLC0415 - the one door of this library
-
-    text = source.text
-    places = [*_RULE.finditer(text)]
-    ends = [*(found.start() for found in places[1:]), len(text)]
-    blocks = [
-        (found[2], found[1], text[found.start() : end]) for found, end in zip(places, ends, strict=True)
-    ]
-    needed = "\n".join(re.findall(r'^[ \t]*import[ \t]+"\w+"', text, re.MULTILINE))
-    needed += "\n" + "\n".join(block for _, kind, block in blocks if kind)
-    for name, kind, block in blocks:
-        if kind:
-            continue
-        try:
-            yield name, yara.compile(source=f"{needed}\n{block}", externals=dict.fromkeys(externals, ""))
-        except yara.Error:
-            continue
