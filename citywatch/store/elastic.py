@@ -319,6 +319,16 @@ class ElasticStore:
                     self._client.indices.delete(index=index)
         return gone
 
+    def drop_all(self) -> int:
+        """Drop every index and template of this prefix (a demo's, a test's); give how many indices went."""
+        prefix = self._settings.prefix
+        with told(self._hosts):
+            names = list(self._client.indices.get(index=f"{prefix}-*", features="aliases"))
+            for name in names:
+                self._client.indices.delete(index=name)
+            self._client.indices.delete_index_template(name=f"{prefix}-*", ignore_unavailable=True)
+        return len(names)
+
     # -- records -----------------------------------------------------------------------------------------
 
     def get(self, kind: str, record_id: str) -> Record | None:

@@ -23,8 +23,8 @@ Do not edit it by hand: change the tables.
 
 An event is one flat JSON object with dotted [ECS](https://www.elastic.co/docs/reference/ecs) names; what ECS
 has no name for stands under `citywatch.`. A field that is missing has no key (there is no `null`). Every
-event has `@timestamp`, `event.id`, `event.kind`, `event.category`, `event.dataset` and `event.module`; the journal
-adds `event.sequence` and `event.ingested`.
+event has `@timestamp`, `event.id`, `event.kind`, `event.category`, `event.dataset` and `event.module`; the
+journal adds `event.sequence` and `event.ingested`.
 
 ## How a value is compared
 """
