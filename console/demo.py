@@ -33,7 +33,7 @@ MARK = "demo.json"
 """Stands in the folder of a demo: all of it was made up, and `--clean` may delete it."""
 
 ORGANISATION = "DEMO"
-PREFIX = "citywatch-demo"
+PREFIX = "demo-citywatch"
 
 Tell = Callable[[str], object]
 

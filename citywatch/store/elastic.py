@@ -326,7 +326,9 @@ class ElasticStore:
             names = list(self._client.indices.get(index=f"{prefix}-*", features="aliases"))
             for name in names:
                 self._client.indices.delete(index=name)
-            self._client.indices.delete_index_template(name=f"{prefix}-*", ignore_unavailable=True)
+            for template in self._client.indices.get_index_template()["index_templates"]:
+                if str(template["name"]).startswith(f"{prefix}-"):
+                    self._client.indices.delete_index_template(name=template["name"])
         return len(names)
 
     # -- records -----------------------------------------------------------------------------------------

@@ -55,7 +55,7 @@ def test_the_demo_does_not_touch_a_real_installation(citywatch: Citywatch, tmp_p
 
 @pytest.mark.elasticsearch
 def test_both_stores_end_with_the_same_tickets(
-    citywatch: Citywatch, tmp_path: Path, elasticsearch_url: str
+    citywatch: Citywatch, tmp_path: Path, elasticsearch: str
 ) -> None:
     here = citywatch("demo", "--no-serve", "--json", "--data", tmp_path / "sqlite", timeout=300)
     there = citywatch(
@@ -65,7 +65,7 @@ def test_both_stores_end_with_the_same_tickets(
         "--data",
         tmp_path / "elastic",
         "--store",
-        elasticsearch_url,
+        elasticsearch,
         timeout=300,
     )
     assert (here.code, there.code) == (0, 0), here.err + there.err
@@ -75,6 +75,4 @@ def test_both_stores_end_with_the_same_tickets(
         there.rows[0]["events"],
         there.rows[0]["alerts"],
     )
-    assert (
-        citywatch("demo", "--clean", "--data", tmp_path / "elastic", "--store", elasticsearch_url).code == 0
-    )
+    assert citywatch("demo", "--clean", "--data", tmp_path / "elastic", "--store", elasticsearch).code == 0
