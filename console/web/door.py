@@ -82,6 +82,12 @@ class Visit:
         """Where the request comes from, for counting guesses."""
         return self.request.client.host if self.request.client else "local"
 
+    @property
+    def whole_path(self) -> str:
+        """Path and query of the request."""
+        url = self.request.url
+        return url.path + (f"?{url.query}" if url.query else "")
+
     def asked(self, name: str, default: str = "") -> str:
         """A value of the query, cut at 2,000 characters."""
         return self.request.query_params.get(name, default)[:2000]
@@ -113,6 +119,7 @@ class Visit:
                 "nonce": self.nonce,
                 "csrf_text": self._csrf(),
                 "here": self.request.url.path,
+                "here_whole": self.whole_path if self.request.method == "GET" else self.request.url.path,
                 "theme": self.user.theme if self.user else "system",
                 "note": note,
                 "asked": self.asked,
@@ -326,8 +333,7 @@ def _same_site(request: Request) -> bool:
 def _to_login(visit: Visit) -> Response:
     if visit.request.headers.get("hx-request") == "true":
         return Response(status_code=401, headers={"hx-redirect": "/login"})
-    url = visit.request.url
-    wanted = url.path + (f"?{url.query}" if url.query else "")
+    wanted = visit.whole_path
     back = wanted if visit.request.method == "GET" and wanted != "/" else ""
     return RedirectResponse(show.link("/login", next=back), 303)
 

@@ -90,6 +90,9 @@ def show_house(folder: Path, *, number: int = 400, clock: Clock = system_clock) 
     people = (("lan", "Nguyễn Ngọc Lan", "admin", ""), ("yte", "Trần Văn Minh", "agency", "so-y-te"))
     for name, full, role, agency in people:
         accounts.add_user(store, clock, User(id=name, name=full, role=role, agency=agency), PASSWORD)
+    deeds = (("login", "10.10.4.21"), ("alerts_close", "12"), ("evidence_read", "HN-2026-000003"))
+    for deed, about in deeds:
+        accounts.write_audit(store, clock, "lan", deed, about)
     now = stamp(clock())
     parts = {
         "judge": {"events": 18_204, "matches": 412},

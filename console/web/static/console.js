@@ -119,12 +119,16 @@ if (kept !== null && rows().length && document.body.contains($("#deeds"))) {
   stand(rows()[Math.min(Number(kept), rows().length - 1)]);
 }
 
+let quiet = false;
+
 // -- live ----------------------------------------------------------------------------------------------
 function refresh() {
   const form = $("#filter");
   if (!form || !window.htmx || boxes().some((box) => box.checked) || typing(document.activeElement) || new URLSearchParams(location.search).get("after")) return;
   const before = new Set(rows().map((row) => row.dataset.id));
+  quiet = true;
   window.htmx.ajax("GET", location.pathname + location.search, { target: "#table", swap: "outerHTML" }).then(() => {
+    quiet = false;
     for (const row of rows()) if (!before.has(row.dataset.id)) row.classList.add("fresh");
   });
 }
@@ -133,6 +137,10 @@ if ($("#filter") && window.EventSource) {
   source.addEventListener("alerts", refresh);
   addEventListener("pagehide", () => source.close());
 }
+document.addEventListener("htmx:beforeSwap", (event) => {
+  // somebody began to choose rows while the fresh table was on its way
+  if (quiet && boxes().some((box) => box.checked)) event.detail.shouldSwap = false;
+});
 document.addEventListener("htmx:afterSettle", () => {
   recount();
   const row = hereId && rows().find((one) => one.dataset.id === hereId);
