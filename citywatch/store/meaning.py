@@ -139,10 +139,15 @@ def addresses_of(text: str) -> tuple[int, int] | None:
 
 def moment_of(value: object) -> str | None:
     """A date's moment as `clock.stamp` writes it, or None where it is not a date."""
-    if not isinstance(value, str) or not _DATE.fullmatch(value):
+    return _moment(value) if isinstance(value, str) else None
+
+
+@lru_cache(maxsize=8192)
+def _moment(text: str) -> str | None:
+    if not _DATE.fullmatch(text):
         return None
     try:
-        moment = datetime.fromisoformat(value).astimezone(UTC)
+        moment = datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
     return f"{moment:%Y-%m-%dT%H:%M:%S.%f}Z" if moment.year > 999 else None  # noqa: PLR2004 - four digits

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Any
 
@@ -83,6 +84,7 @@ def _fitting(field: str, held: Any) -> str | None:
     return text if kind != "ip" or canonical(held) == text else None
 
 
+@lru_cache(maxsize=65536)
 def canonical(address: str) -> str | None:
     """An address in its one spelling, or None."""
     if meaning.address_of(address) is None:
