@@ -22,6 +22,7 @@ from citywatch.respond.shape import Approve, Playbook, Retry, Step, Trigger
 from citywatch.respond.trigger import wrong_trigger
 from citywatch.respond.yaml_text import LARGEST, Written, read_yaml
 from citywatch.respond.yaml_text import Path as Place
+from citywatch.schema import TABLES
 
 EFFECTS: Final[tuple[Effect, ...]] = ("read_only", "notify", "change")
 """From harmless to grave."""
@@ -41,6 +42,17 @@ def schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}
 
 
+def known_effects() -> dict[str, Effect]:
+    """The actions of the house and what each does (`tables/actions.tsv`).
+
+    >>> known_effects()["notify.mail"]
+    'notify'
+    """
+    lines = (TABLES / "actions.tsv").read_text(encoding="utf-8").splitlines()[1:]
+    rows = (line.split("\t") for line in lines if line)
+    return {action: cast("Effect", effect) for action, effect, _ in rows}
+
+
 def load_playbooks(
     folder: Path, *, effects: Mapping[str, Effect] | None = None
 ) -> tuple[list[Playbook], list[ContentError]]:
@@ -48,8 +60,9 @@ def load_playbooks(
 
     Args:
         folder: where the playbooks are; its `templates/` is for `template:` of steps.
-        effects: the known actions and what each does; without it actions are not checked.
+        effects: the known actions and what each does; without it those of the house.
     """
+    effects = known_effects() if effects is None else effects
     playbooks: dict[str, Playbook] = {}
     errors: list[ContentError] = []
     for file in sorted((*folder.glob("*.yml"), *folder.glob("*.yaml"))):

@@ -211,6 +211,7 @@ class Worker:
         items = when.look_up(step.each, scope_of(run, playbook, self._catalogue))
         several = cast("list[Any]", items) if isinstance(items, list | tuple) else []
         if not several:
+            self.tell(run, f"{step.id}: nobody and nothing to do it for ({step.each} is empty)")
             held.put(self._fresh(run, step, state="skipped", error=f"{step.each} holds nothing"))
             return
         states: list[StepState] = []

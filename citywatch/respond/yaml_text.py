@@ -20,6 +20,7 @@ DEEPEST: Final = 20
 Path = tuple[str | int, ...]
 
 _INTEGER = re.compile(r"[-+]?[0-9]{1,18}")
+_KNOWN_TAG = re.compile(r"tag:yaml\.org,2002:(map|seq|str|int|float|bool|null|timestamp|merge|value)")
 _FLOAT = re.compile(r"[-+]?(?:[0-9]{1,18}\.[0-9]{0,18}|\.[0-9]{1,18})(?:[eE][-+]?[0-9]{1,2})?")
 _CONSTANTS: Final[dict[str, Any]] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
@@ -90,7 +91,7 @@ def _refuse_depth(text: str, file: str) -> None:
 def _content(node: yaml.Node, path: Path, written: Written) -> Any:
     line = node.start_mark.line + 1
     written.lines.setdefault(path, line)
-    if node.tag.startswith("!"):
+    if not _KNOWN_TAG.fullmatch(node.tag):
         raise ContentError(written.file, line, f"tag '{node.tag}' is not taken here", "leave it out")
     if isinstance(node, yaml.MappingNode):
         return _mapping(node, path, written)

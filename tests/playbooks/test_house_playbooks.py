@@ -1,0 +1,71 @@
+"""Are the house's playbooks sound, does each answer some rule, and has each rule of weight one?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from citywatch.model import Alert, Severity
+from citywatch.respond.playbook import known_effects, load_playbooks
+from citywatch.respond.trigger import wants
+
+HOUSE = Path(__file__).resolve().parents[2]
+PLAYBOOKS, ERRORS = load_playbooks(HOUSE / "playbooks")
+
+
+def rules() -> Iterator[tuple[str, dict[str, Any]]]:
+    for file in sorted((HOUSE / "rules" / "sigma").rglob("*.yml")):
+        for document in yaml.load_all(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader):
+            own: dict[str, Any] = document.get("citywatch") or {}
+            if own.get("category"):
+                yield str(file.relative_to(HOUSE)), document
+
+
+RULES = list(rules())
+
+
+def alert_of(rule: dict[str, Any]) -> Alert:
+    return Alert(
+        id="a",
+        rule_id=str(rule.get("id", "")),
+        title=str(rule["title"]),
+        severity=Severity[rule["level"]],
+        subject="s",
+        subject_fields={},
+        first_seen="",
+        last_seen="",
+        count=1,
+        category=rule["citywatch"]["category"],
+        tags=tuple(rule.get("tags") or ()),
+    )
+
+
+def test_every_playbook_of_the_house_is_sound() -> None:
+    assert [str(error) for error in ERRORS] == []
+    assert PLAYBOOKS
+
+
+@pytest.mark.parametrize(("file", "rule"), RULES, ids=[f"{file}:{rule['title']}" for file, rule in RULES])
+def test_every_rule_of_medium_or_above_has_a_playbook(file: str, rule: dict[str, Any]) -> None:
+    if "level" not in rule or Severity[rule["level"]] < Severity.medium:
+        return
+    assert any(wants(playbook, alert_of(rule)) for playbook in PLAYBOOKS), f"{file}: no playbook wants it"
+
+
+@pytest.mark.parametrize("playbook", PLAYBOOKS, ids=[playbook.playbook for playbook in PLAYBOOKS])
+def test_every_trigger_answers_some_rule(playbook: Any) -> None:
+    alerts = [alert_of(rule) for _, rule in RULES if "level" in rule]
+    assert any(wants(playbook, alert) for alert in alerts) or playbook.trigger.event == "manual"
+
+
+@pytest.mark.parametrize("playbook", PLAYBOOKS, ids=[playbook.playbook for playbook in PLAYBOOKS])
+def test_every_playbook_guides_the_agency_in_both_languages_and_opens_a_ticket(playbook: Any) -> None:
+    assert playbook.guide_vi.strip()
+    assert playbook.guide_en.strip()
+    actions = {step.do for step in playbook.every_step()}
+    assert "ticket.open" in actions
+    assert actions <= set(known_effects())
