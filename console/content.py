@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from citywatch.clock import system_clock
 from citywatch.errors import CityWatchError, ContentError, InputError
-from citywatch.model import Event, Problem, Rule, to_doc
+from citywatch.model import Event, Problem, Rule, from_doc, to_doc
 from citywatch.ports import Query
 from console.house import House, default_data, open_house
 
 if TYPE_CHECKING:
     from citywatch.detect.rulebook import Rulebook
+    from citywatch.respond.run import Run
 
 MOST_UNPACKED = 200_000_000
 """Bytes that an archive of rules may unpack to."""
@@ -211,5 +212,20 @@ def check_playbooks(data: Path | None, folder: Path | None) -> tuple[list[Conten
 
 def run_rows(house: House) -> list[dict[str, Any]]:
     """Runs of playbooks, newest first."""
+    from citywatch.respond.run import Run
+
     records = house.store.find("run", Query(order="started_at", limit=1000)).records
-    return [record.doc for record in records]
+    return [_run_row(from_doc(record.doc, Run)) for record in records]
+
+
+def _run_row(run: Run) -> dict[str, Any]:
+    waiting = [f"{step.step} (approval)" for step in run.steps if step.state == "waiting"]
+    return {
+        "id": run.id,
+        "playbook": f"{run.playbook} v{run.version}",
+        "state": run.state,
+        "waits_for": ", ".join(waiting),
+        "alert": run.alert_id,
+        "started_at": run.started_at,
+        "steps": [{"step": step.step, "state": step.state, "error": step.error} for step in run.steps],
+    }

@@ -108,6 +108,10 @@ class Runner:
             done += self._grow(alert_id)
         return done
 
+    def is_due(self) -> bool:
+        """Something is to be done now, or was found after a restart and not looked at yet."""
+        return not self._recovered or any(self._due.take(kind, 1) for kind in ("run", "link", "grow"))
+
     def _recover(self) -> None:
         """Make every run due that is going on: a kill may have come between a run and its due time."""
         after: str | None = None
