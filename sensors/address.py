@@ -34,9 +34,11 @@ def port(value: object) -> int | None:
     >>> port("443"), port(70000), port("x")
     (443, None, None)
     """
-    if isinstance(value, bool) or not isinstance(value, int | str):
+    if isinstance(value, int):
+        return value if 0 <= value <= 65_535 and value.__class__ is int else None  # noqa: PLR2004 - the last port
+    if not isinstance(value, str):
         return None
-    text = str(value)
+    text = value
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 6 else -1  # noqa: PLR2004 - 65535
     return number if 0 <= number <= 65_535 else None  # noqa: PLR2004
 
@@ -47,9 +49,9 @@ def count(value: object) -> int | None:
     >>> count("12"), count(-1), count("12a")
     (12, None, None)
     """
-    if isinstance(value, bool) or not isinstance(value, int | str | float):
+    if isinstance(value, int | float):
+        return int(value) if 0 <= value < 1 << 63 and value.__class__ is not bool else None
+    if not isinstance(value, str):
         return None
-    if isinstance(value, float):
-        return int(value) if 0 <= value < 1 << 63 else None
-    text = str(value)
+    text = value
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None  # noqa: PLR2004 - 2^63

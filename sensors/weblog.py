@@ -23,9 +23,9 @@ from sensors.when import common_log, epoch, iso
 
 Record = dict[str, Any]
 
-_QUOTED = r'"((?:[^"\\]|\\.)*)"'
+_QUOTED = r'"([^"\\]*(?:\\.[^"\\]*)*)"'
 _LINE = re.compile(
-    r"^([^\[]{3,1000}?) \[(\d{1,2}/[A-Za-z]{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] "
+    r"^([^\[]{3,1000}) \[(\d{1,2}/[A-Za-z]{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] "
     + _QUOTED
     + r" (\d{3}|-) (\d{1,18}|-)"
     + rf"(?: {_QUOTED} {_QUOTED})?(?: {_QUOTED})?"

@@ -85,22 +85,29 @@ def epoch(seconds: float) -> str:
         raise ValueError(f"no such time: {seconds}") from error
 
 
-@lru_cache(maxsize=4096)
 def common_log(text: str) -> str:
     """`22/Nov/2026:10:00:00 +0700` as events carry it.
 
-    >>> common_log("22/Nov/2026:10:00:00 +0700")
-    '2026-11-22T03:00:00.000000Z'
+    >>> common_log("22/Nov/2026:10:00:07 +0700")
+    '2026-11-22T03:00:07.000000Z'
 
     Raises:
         ValueError: it is no such time.
     """
-    day, month, rest = text.split("/")
-    year, clock = rest.split(":", 1)
+    second = text[-8:-6]
+    if not _digits(second) or second > "59":
+        raise ValueError(f"no such time: {text[:40]}")
+    return f"{_common_minute(text[:-8], text[-6:])}{second}.000000Z"
+
+
+@lru_cache(maxsize=1024)
+def _common_minute(begin: str, zone: str) -> str:
+    """The minute in UTC with its colon: the lines of a log share it."""
+    day, month, rest = begin.split("/")
     number = MONTHS.get(month.title())
     if number is None:
-        raise ValueError(f"no month is called '{month}'")
+        raise ValueError(f"no month is called '{month[:20]}'")
     try:
-        return written(datetime.strptime(f"{year}-{number}-{day} {clock}", "%Y-%m-%d %H:%M:%S %z"))
-    except OverflowError as error:
-        raise ValueError(f"no such time: {text}") from error
+        return written(datetime.strptime(f"{day} {number} {rest}00{zone}", "%d %m %Y:%H:%M:%S %z"))[:17]
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"no such time: {begin[:40]}") from error

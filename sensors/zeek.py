@@ -71,19 +71,38 @@ SIGNS = (
     ("msg_types", "dhcp"),
 )
 """A field that only one log has, for JSON lines that do not say which log they are of."""
+PASSED_OVER = frozenset({"ts", "_path", "_write_ts", "_system_name"})
 MOST_FIELDS = 400
 _LOG_NAME = re.compile(r"^([a-z][a-z0-9_]{1,30})(?:[.-][0-9:._-]+)*\.(?:log|json|ndjson)")
 _ESCAPE = re.compile(r"\\x([0-9a-fA-F]{2})")
 
 
-@lru_cache(maxsize=20_000)
-def _place(log: str, name: str) -> tuple[str, str, bool, str]:
-    """Field, its type, whether it holds many, and where a value goes that does not fit."""
-    own = f"zeek.{log}.{name}"
-    field = None if name in schema.fields() else schema.field_for(name, product="zeek", service=log)
-    if field is None or field.name == own:
-        return own, "own", False, own
-    return field.name, field.type, field.many, own
+_Where = tuple[str, str, bool, str]
+"""Field, its type, whether it holds many, and where a value goes that does not fit."""
+
+
+class _Places(dict[str, _Where]):
+    """Where the values of one log go, by Zeek's names; filled as names come, up to a bound."""
+
+    def __init__(self, log: str) -> None:
+        super().__init__()
+        self._log = log
+
+    def __missing__(self, name: str) -> _Where:
+        own = f"zeek.{self._log}.{name}"
+        field = None if name in schema.fields() else schema.field_for(name, product="zeek", service=self._log)
+        if field is None or field.name == own:
+            found = own, "own", False, own
+        else:
+            found = field.name, field.type, field.many, own
+        if len(self) < MOST_FIELDS:
+            self[name] = found
+        return found
+
+
+@lru_cache(maxsize=200)
+def _places(log: str) -> _Places:
+    return _Places(log)
 
 
 def translate(record: Record, log: str) -> list[Event]:
@@ -99,9 +118,10 @@ def translate(record: Record, log: str) -> list[Event]:
         "event.dataset": DATASETS.get(log) or f"network.{log}",
         "event.module": "zeek",
     }
+    places = _places(log)
     for name in list(record)[:MOST_FIELDS] if len(record) > MOST_FIELDS else record:
-        if name not in {"ts", "_path", "_write_ts", "_system_name"}:
-            _put(event, log, name, record[name])
+        if name not in PASSED_OVER:
+            _put(event, places[name], record[name])
     source = event.get("source.ip")
     if source:
         event["network.type"] = "ipv6" if ":" in source else "ipv4"
@@ -119,8 +139,8 @@ def _moment(value: Any) -> str:
     raise ValueError("the line has no time (ts)")
 
 
-def _put(event: Event, log: str, name: str, value: Any) -> None:
-    field, kind, many, own = _place(log, name)
+def _put(event: Event, where: _Where, value: Any) -> None:
+    field, kind, many, own = where
     if kind == "keyword" and value.__class__ is str:
         event[field] = [value] if many else value
     elif kind == "long" and value.__class__ is int and 0 <= value < 1 << 63:
