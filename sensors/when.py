@@ -79,10 +79,17 @@ def epoch(seconds: float) -> str:
         ValueError: out of range.
     """
     try:
-        whole = seconds / 1000 if seconds > 1e11 else seconds  # noqa: PLR2004 - the year 5138
-        return written(datetime.fromtimestamp(whole, UTC))
+        micros = round((seconds / 1000 if seconds > 1e11 else seconds) * 1e6)  # noqa: PLR2004 - the year 5138
+        minute, rest = divmod(micros, 60_000_000)
+        second, part = divmod(rest, 1_000_000)
+        return f"{_epoch_minute(minute)}:{second:02d}.{part:06d}Z"
     except (OverflowError, OSError) as error:
         raise ValueError(f"no such time: {seconds}") from error
+
+
+@lru_cache(maxsize=1024)
+def _epoch_minute(minute: int) -> str:
+    return written(datetime.fromtimestamp(minute * 60, UTC))[:16]
 
 
 def common_log(text: str) -> str:
