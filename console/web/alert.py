@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from starlette.responses import Response
 
+from citywatch.clock import parse_stamp, stamp
 from citywatch.model import Alert, AlertState, Event, from_doc
-from citywatch.ports import All, Is, Not, Query
+from citywatch.ports import All, Is, Query, Range
 from citywatch.respond.run import Run
 from console.web import suppress
 from console.web.access import may
 from console.web.desk import Desk
 from console.web.door import Visit, Way
 from console.web.inbox import Ask, Row, read_shelf
+from console.web.scan import read_slice
 
 _MOST_RULE_BYTES = 200_000
 _RELATED = 8
+_RELATED_S = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,9 +92,12 @@ def _runs(visit: Visit, alert: Alert) -> list[Run]:
 
 
 def _related(desk: Desk, alert: Alert) -> list[Row]:
-    where = All((Is("subject", alert.subject), Not(Is("id", alert.id))))
-    page = desk.find("alert", Query(where=where, order="last_seen", limit=_RELATED))
-    alerts = [from_doc(record.doc, Alert) for record in page.records]
+    """Alerts on the same subject, among those of about the same time and before."""
+    until = stamp(parse_stamp(alert.last_seen) + timedelta(days=1))
+    where = All((Range("last_seen", None, until), Is("subject", alert.subject)))
+    query = Query(where=where, order="last_seen", limit=_RELATED + 1)
+    found = read_slice(desk, "alert", query, budget_s=_RELATED_S)
+    alerts = [from_doc(record.doc, Alert) for record in found.records if record.id != alert.id][:_RELATED]
     states: dict[str, AlertState] = desk.states(alerts)
     return [Row(alert=one, state=states[one.id]) for one in alerts]
 

@@ -30,6 +30,11 @@ class Desk:
         self._store = store
         self.user = user
 
+    @property
+    def indexes_all(self) -> bool:
+        """The store finds by any field of a record from an index."""
+        return self._store.name != "sqlite"
+
     def scope(self, kind: str) -> Condition:
         """What narrows every read of this kind of record; an unknown kind is closed to agencies."""
         if may(self.user.role, "staff"):

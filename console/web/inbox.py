@@ -16,17 +16,17 @@ from starlette.responses import Response
 
 from citywatch.clock import parse_stamp, stamp
 from citywatch.model import Alert, AlertState, Severity, from_doc, to_doc
-from citywatch.ports import All, Condition, Everything, Query, Range
+from citywatch.ports import All, Condition, Either, Everything, Is, Not, Query, Record
 from console.web import suppress
 from console.web.accounts import write_audit
 from console.web.desk import Desk
 from console.web.door import Visit, Way
 from console.web.query import QueryError, read_alert_query
+from console.web.scan import read_slice, split
 from console.web.show import link
 from console.web.suppress import Suppression
 
 PAGE = 50
-_STEPS = (50, 200, 500, 1000, 1000, 1000)
 _MOST_AT_ONCE = 10_000
 _MOST_PAGES = 50
 _UNDO_LIFE = timedelta(hours=12)
@@ -63,7 +63,9 @@ class Ask:
         if self.text.strip():
             parts.append(read_alert_query(self.text))
         if self.severity in Severity.__members__:
-            parts.append(Range("severity", int(Severity[self.severity])))
+            lower = range(int(Severity[self.severity]))
+            # said so, SQLite walks the newest first; asked for a range it sorts everything that is in it
+            parts.append(Not(Either(tuple(Is("severity", level) for level in lower))))
         return All(tuple(parts)) if parts else Everything()
 
 
@@ -85,43 +87,32 @@ class Shelf:
     """False: `total` also counts alerts in other states."""
     next: str | None
     cut: bool = False
-    """The steps ran out before the page was full."""
+    """Time ran out before the page was full."""
 
 
 def read_shelf(desk: Desk, ask: Ask, hiding: Sequence[Suppression], *, limit: int = PAGE) -> Shelf:
     """Read one page of alerts with their states."""
-    where = ask.where()
     wanted = VIEWS.get(ask.state, VIEWS["open"])
-    after = ask.after or None
-    rows: list[Row] = []
-    total = 0
-    for step in _STEPS:
-        query = Query(where=where, order="last_seen", limit=max(limit, step), after=after)
-        page = desk.find("alert", query)
-        total = max(total, page.total)
-        alerts = [from_doc(record.doc, Alert) for record in page.records]
+    hiding = () if ask.hidden else hiding
+    known: dict[str, Row] = {}
+
+    def sift(records: Sequence[Record]) -> list[bool]:
+        alerts = [from_doc(record.doc, Alert) for record in records]
         states = desk.states(alerts)
-        kept = [
-            number
-            for number, alert in enumerate(alerts)
-            if (not wanted or states[alert.id].state in wanted)
-            and (ask.hidden or not any(one.hides(alert) for one in hiding))
+        known.update({alert.id: Row(alert=alert, state=states[alert.id]) for alert in alerts})
+        return [
+            (not wanted or states[alert.id].state in wanted) and not any(one.hides(alert) for one in hiding)
+            for alert in alerts
         ]
-        room = limit - len(rows)
-        rows += [Row(alert=alerts[number], state=states[alerts[number].id]) for number in kept[:room]]
-        if len(kept) > room:  # the page ends amid this step: read just so far to have its cursor
-            upto = desk.find("alert", replace(query, limit=kept[room - 1] + 1))
-            return _shelf(ask, rows, total, upto.next)
-        after = page.next
-        if len(rows) >= limit or after is None:
-            return _shelf(ask, rows, total, after)
-    return replace(_shelf(ask, rows, total, after), cut=True)
 
-
-def _shelf(ask: Ask, rows: list[Row], total: int, after: str | None) -> Shelf:
-    if not ask.after and after is None:
-        return Shelf(rows=tuple(rows), total=len(rows), exact=True, next=None)
-    return Shelf(rows=tuple(rows), total=total, exact=ask.state == "any" and ask.hidden, next=after)
+    query = Query(where=ask.where(), order="last_seen", limit=limit, after=ask.after or None)
+    found = read_slice(desk, "alert", query, sift)
+    rows = tuple(known[record.id] for record in found.records)
+    if not ask.after and found.next is None:
+        return Shelf(rows=rows, total=len(rows), exact=True, next=None)
+    cold = split("alert", query.where, indexed=desk.indexes_all)[1]
+    exact = not wanted and not hiding and isinstance(cold, Everything)
+    return Shelf(rows=rows, total=found.total, exact=exact, next=found.next, cut=found.cut)
 
 
 def read_ask(visit: Visit, *, form: bool = False) -> Ask:

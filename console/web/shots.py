@@ -109,7 +109,8 @@ def show_house(folder: Path, *, number: int = 400, clock: Clock = system_clock) 
     waits = StepState(step="takedown", state="waiting", due_at=stamp(clock() + timedelta(minutes=25)))
     run = Run(
         id="shown", playbook="web_defacement", version=1, digest="shown", alert=made[0], alert_id=made[0].id,
-        group=made[0].subject, group_id="shown", state="waiting", started_at=now, updated_at=now, steps=(waits,),
+        group=made[0].subject, group_id="shown", state="waiting", started_at=now, updated_at=now,
+        steps=(waits,),
     )  # fmt: skip
     store.put_many("run", {run.id: to_doc(run)})
     house.runner = Runner(store, (), {}, Catalogue(store), clock)

@@ -16,6 +16,7 @@ from console.web.access import may
 from console.web.accounts import write_audit
 from console.web.desk import Desk
 from console.web.door import Visit, Way
+from console.web.scan import read_slice
 from console.web.show import link
 
 PAGE = 50
@@ -33,13 +34,15 @@ def show_tickets(visit: Visit) -> Response:
     text, severity = visit.asked("q").strip(), visit.asked("severity")
     where = _where(state, text, severity)
     query = Query(where=where, order="changed_at", limit=PAGE, after=visit.asked("after") or None)
-    page = visit.desk.find("ticket", query)
+    page = read_slice(visit.desk, "ticket", query)
     tickets = [from_doc(record.doc, Ticket) for record in page.records]
     keep = {"q": text, "state": "" if state == "open" else state, "severity": severity}
     return visit.page(
         "tickets.html",
         tickets=tickets,
         total=page.total,
+        exact=page.exact,
+        cut=page.cut,
         state=state,
         text=text,
         severity=severity,

@@ -1,0 +1,175 @@
+"""How is a list filtered by what the store has no index for, without making anybody wait?
+
+What the store can answer from its indexes is asked of it; the rest is judged here, newest first, in steps,
+for a fraction of a second. A page that ran out of time says so and offers to go on from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from time import monotonic
+from typing import Any
+
+import orjson
+
+from citywatch.ports import (
+    All,
+    Condition,
+    Either,
+    Everything,
+    Exists,
+    Is,
+    Like,
+    Not,
+    Query,
+    Range,
+    Record,
+    Text,
+)
+from citywatch.store import meaning
+from citywatch.store.sqlite_records import HOT_RECORDS
+from console.web.desk import Desk
+
+BUDGET_S = 0.15
+_STEPS = (50, 200, 400)
+
+Sift = Callable[[Sequence[Record]], list[bool]]
+"""Tells of each record of a step whether it belongs on the page."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """One page of records."""
+
+    records: tuple[Record, ...]
+    total: int
+    """How many the store's own part of the condition finds."""
+    exact: bool
+    """Nothing was judged here: the total is that of the whole condition."""
+    next: str | None
+    cut: bool = False
+    """Time ran out before the page was full."""
+
+
+def split(kind: str, condition: Condition, *, indexed: bool) -> tuple[Condition, Condition]:
+    """What the store answers from its indexes, and what is left to judge.
+
+    >>> split("alert", All((Is("agency", "a"), Text("b"))), indexed=False)
+    (All(parts=(Is(field='agency', value='a'),)), All(parts=(Text(text='b'),)))
+    """
+    if indexed:
+        return condition, Everything()
+    parts = condition.parts if isinstance(condition, All) else (condition,)
+    hot = [part for part in parts if _hot(part, HOT_RECORDS.get(kind, ()))]
+    cold = [part for part in parts if part not in hot]
+    return All(tuple(hot)), All(tuple(cold)) if cold else Everything()
+
+
+def _hot(condition: Condition, names: Sequence[str]) -> bool:
+    match condition:
+        case Everything():
+            return True
+        case Not(part):
+            return _hot(part, names)
+        case All(parts) | Either(parts):
+            return all(_hot(part, names) for part in parts)
+        case Is(name) | Range(name) | Exists(name):
+            return name in names
+        case _:
+            return False
+
+
+def read_slice(
+    desk: Desk, kind: str, query: Query, sift: Sift | None = None, *, budget_s: float = BUDGET_S
+) -> Slice:
+    """Read one page. `sift` judges what no condition can say, such as a state kept in another record."""
+    hot, cold = split(kind, query.where, indexed=desk.indexes_all)
+    judge = judge_of(cold)
+    if isinstance(cold, Everything) and sift is None:
+        page = desk.find(kind, query)
+        return Slice(records=page.records, total=page.total, exact=True, next=page.next)
+    began, after, total = monotonic(), query.after, 0
+    kept: list[Record] = []
+    number = 0
+    while True:
+        step = max(query.limit, _STEPS[min(number, len(_STEPS) - 1)])
+        asked = replace(query, where=hot, limit=step, after=after)
+        page = desk.find(kind, asked)
+        total, number = max(total, page.total), number + 1
+        good = [judge(record.doc) for record in page.records]
+        if sift is not None:
+            good = _sifted(page.records, good, sift)
+        places = [place for place, yes in enumerate(good) if yes]
+        room = query.limit - len(kept)
+        kept += [page.records[place] for place in places[:room]]
+        if len(places) > room:  # the page ends amid this step: read just so far to have its cursor
+            upto = desk.find(kind, replace(asked, limit=places[room - 1] + 1))
+            return Slice(records=tuple(kept), total=total, exact=False, next=upto.next)
+        after = page.next
+        done = len(kept) >= query.limit or after is None
+        if done or monotonic() - began > budget_s:
+            return Slice(records=tuple(kept), total=total, exact=False, next=after, cut=not done)
+
+
+def _sifted(records: Sequence[Record], good: list[bool], sift: Sift) -> list[bool]:
+    """Sift only those that the condition let through."""
+    passed = [record for record, yes in zip(records, good, strict=True) if yes]
+    verdicts = iter(sift(passed) if passed else [])
+    return [yes and next(verdicts) for yes in good]
+
+
+def judge_of(condition: Condition) -> meaning.Judge:
+    """Judge records just as the stores do, but flatten only the fields that are asked for."""
+    if isinstance(condition, Everything):
+        return lambda _: True
+    names, needles = _asked(condition)
+    exact = meaning.over_records(condition)
+    if not needles:
+        return lambda doc: exact({name: _reach(doc, name) for name in names})
+    sure = isinstance(condition, All | Text)
+    texts = [meaning.lower(part.text) for part in _parts(condition) if isinstance(part, Text)] if sure else []
+    plain = [text for text in texts if text.isprintable() and not set(text) & {'"', "\\"}]
+
+    def judge(doc: Mapping[str, Any]) -> bool:
+        if plain:
+            whole = meaning.lower(orjson.dumps(doc).decode())
+            if not all(text in whole for text in plain):
+                return False
+        return exact(doc)
+
+    return judge
+
+
+def _parts(condition: Condition) -> tuple[Condition, ...]:
+    return condition.parts if isinstance(condition, All) else (condition,)
+
+
+def _asked(condition: Condition) -> tuple[set[str], list[str]]:
+    """The fields and the free texts of a condition."""
+    match condition:
+        case Not(part):
+            return _asked(part)
+        case All(parts) | Either(parts):
+            both = [_asked(part) for part in parts]
+            return {name for names, _ in both for name in names}, [
+                text for _, texts in both for text in texts
+            ]
+        case Is(name) | Like(name) | Range(name) | Exists(name):
+            return {name}, []
+        case Text(text):
+            return set(), [text]
+        case _:
+            return set(), []
+
+
+def _reach(doc: Mapping[str, Any], name: str) -> list[Any] | None:
+    """The values of one field of a record: a name of its own, or one inside a dictionary of dotted names."""
+    held = doc.get(name)
+    if held is None and "." in name:
+        head, _, rest = name.partition(".")
+        inner: Any = doc.get(head)
+        held = inner.get(rest) if isinstance(inner, Mapping) else None  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType] - a stored document
+    if held is None:
+        return None
+    return meaning.values_of(held)  # pyright: ignore[reportUnknownArgumentType] - a stored document
