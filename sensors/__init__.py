@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 def _all() -> tuple[Sensor, ...]:
     # Decoders load when a file is about to be read, not when the command line prints its help.
     from sensors.eve import Eve  # noqa: PLC0415
+    from sensors.iis import Iis  # noqa: PLC0415
     from sensors.network import NetworkSensor  # noqa: PLC0415
     from sensors.syslog import Syslog  # noqa: PLC0415
     from sensors.weblog import Weblog  # noqa: PLC0415
     from sensors.winlog import Winlog  # noqa: PLC0415
     from sensors.zeek import Zeek  # noqa: PLC0415
 
-    return (NetworkSensor(), Winlog(), Eve(), Zeek(), Weblog(), Syslog())
+    return (NetworkSensor(), Winlog(), Eve(), Zeek(), Iis(), Weblog(), Syslog())
 
 
 def __getattr__(name: str) -> Any:
