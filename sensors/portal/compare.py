@@ -9,11 +9,15 @@ from sensors.portal.danger import dangers_of_handler, dangers_of_script, foreign
 from sensors.portal.page import Block, Link, Page, domain_of, key_of, steady
 from sensors.portal.signs import find_signs
 from sensors.portal.spam import spam_among
+from sensors.portal.spelling import fold
 
 _VOLATILE = 2
 """A place where new text came on this many visits changes by itself."""
 _SPAM = 0.7
 _SIGNED = 0.4
+_REPLACED = 0.85
+_LITTLE = 200
+"""Letters of text that stand under a picture."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +87,7 @@ def _text(face: Face, page: Page, found: _Found) -> tuple[list[Block], float]:
     volatile = {place for place, times in face.places.items() if times >= _VOLATILE}
     now: dict[str, int] = {}
     fresh: list[Block] = []
-    counted = 0
+    counted: dict[str, int] = {}
     for block in page.blocks:
         if not block.hidden:
             now[block.key] = len(block.text)
@@ -91,7 +95,7 @@ def _text(face: Face, page: Page, found: _Found) -> tuple[list[Block], float]:
             continue
         fresh.append(block)
         if not block.hidden and block.place not in volatile:
-            counted += len(block.text)
+            counted[block.key] = len(block.text)
     gone = sum(size for key, size in face.blocks.items() if key not in now)
     total = sum(now.values()) + sum(face.blocks.values())
     if fresh:
@@ -99,7 +103,7 @@ def _text(face: Face, page: Page, found: _Found) -> tuple[list[Block], float]:
         signs = find_signs("\n".join(block.text for block in fresh))
         if signs.score >= _SIGNED:
             found.note("text", "text.defaced")
-    return fresh, (counted + gone) / total if total and (counted or gone) else 0.0
+    return fresh, (sum(counted.values()) + gone) / total if total else 0.0
 
 
 def _links(links: list[Link], found: _Found) -> None:
@@ -117,7 +121,7 @@ def _title(face: Face, page: Page, found: _Found, share: float) -> str:
     found.note("title")
     if find_signs(page.title).score >= _SIGNED:
         found.note("title", "title.defaced")
-    elif share > 0.5:  # noqa: PLR2004 - more than half of the page with it
+    elif share > _REPLACED and not _titles_agree(face, page):
         found.note("title", "title.replaced")
     return face.titles[0] if face.titles else ""
 
@@ -170,7 +174,14 @@ def _replaced(face: Face, page: Page, found: _Found, share: float) -> None:
     nodes = face.counts.get("nodes", 0)
     shrunk = page.nodes * 3 < nodes
     text = sum(len(block.text) for block in page.blocks if not block.hidden)
-    if share > 0.9 and shrunk:  # noqa: PLR2004 - nearly nothing of the text is left
+    if share > _REPLACED and shrunk and (text < _LITTLE or not _titles_agree(face, page)):
         found.note("text", "page.replaced")
-        if text < 200 and page.images:  # noqa: PLR2004 - a picture with a line under it
+        if text < _LITTLE and page.images:
             found.note("images", "page.picture")
+
+
+def _titles_agree(face: Face, page: Page) -> bool:
+    """A third of the title's words stayed: the site still calls itself by its name."""
+    now = set(fold(page.title).split())
+    before = {word for title in face.titles for word in fold(title).split()}
+    return bool(now) and 3 * len(now & before) >= len(now)

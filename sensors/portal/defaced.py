@@ -1,11 +1,24 @@
-"""Does a page read like the work of a defacer?"""
+"""Does a page read like the work of a defacer?
+
+One linear model over hashed features (`model/`), evaluated in plain Python; the signs say why. See the
+model's card in `docs/portals.md`.
+"""
 
 from __future__ import annotations
 
+import json
+import math
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
+from sensors.portal.model.features import calmed, features_of
 from sensors.portal.page import Page
 from sensors.portal.signs import find_signs
+
+_MODEL = Path(__file__).parent / "model" / "defaced.json"
+CALLED = 0.5
+"""From this score on a page is called defaced."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +29,17 @@ class Defaced:
     signs: tuple[str, ...] = ()
 
 
+@cache
+def _model() -> tuple[float, dict[int, float]]:
+    read = json.loads(_MODEL.read_text(encoding="utf-8"))
+    return float(read["bias"]), {int(index): float(weight) for index, weight in read["weights"].items()}
+
+
 def judge_defaced(page: Page) -> Defaced:
     """Judge one whole page, without any baseline."""
-    signs = find_signs(f"{page.title}\n{page.text}")
-    return Defaced(score=signs.score, signs=signs.names)
+    bias, weights = _model()
+    total = bias + sum(weights.get(index, 0.0) * value for index, value in features_of(page).items())
+    score = 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, total))))
+    everything = "\n".join([page.title, *(block.text for block in page.blocks)])
+    signs = find_signs(everything).names
+    return Defaced(score=round(calmed(score, signed=bool(signs)), 3), signs=signs)

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import cache
 from types import TracebackType
 from typing import Any, Self
 
@@ -96,12 +97,14 @@ def _open_socket(addr_info: tuple[Any, ...]) -> socket.socket:
     return socket.socket(family=family, type=kind, proto=protocol)
 
 
+@cache
 def _strict(ca_file: str) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=ca_file or None)
     context.sslobject_class = _Handshake
     return context
 
 
+@cache
 def _lax() -> ssl.SSLContext:
     """Looks at a portal whose certificate or protocol is bad; nothing secret is ever sent."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

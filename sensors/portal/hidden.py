@@ -21,6 +21,9 @@ _TESTS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("clipped", re.compile(r"clip:rect\(0|clip-path:inset\((?:50|100)%")),
     ("transparent", re.compile(r"(?:^|;)color:transparent")),
 )
+_HINT = re.compile(
+    r"none|hidden|collapse|:-\d{3}|\(-\d{4}|font-size:[01]|opacity:0|clip|transparent|(?:height|width):[01]"
+)
 _PAIR = re.compile(r"(?:^|;)(background-color|background|color):(#[0-9a-f]{3,6}|[a-z]+)")
 
 
@@ -41,9 +44,12 @@ def how_styled(style: str) -> str:
     ''
     """
     plain = "".join(style.lower().split())[:2000]
-    for name, test in _TESTS:
-        if test.search(plain):
-            return name
+    if _HINT.search(plain):
+        for name, test in _TESTS:
+            if test.search(plain):
+                return name
+    if "background" not in plain:
+        return ""
     colors: dict[str, str] = dict(_PAIR.findall(plain))
     back = colors.get("background-color") or colors.get("background")
     return "same_color" if back and back == colors.get("color") else ""

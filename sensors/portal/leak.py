@@ -105,7 +105,7 @@ def _kind_of(number: str, *, told: bool) -> str:
         return "cccd"
     if not told:
         return ""
-    if is_tax_code(number):
+    if is_tax_code(number) and number[:2] not in _MOBILE:
         return "tax_code"
     if len(number) == _CMND and number[0] in "0123":
         return "cmnd"

@@ -16,6 +16,9 @@ import tldextract
 
 _MAX_TAGS = 120_000
 _MAX_OPEN = 400
+_LONG_TAG = re.compile(r"""<[a-zA-Z](?:[^<>"']++|"[^"]*+"|'[^']*+'|["'<])*+""")
+_FLOOD = 600
+"""So many attributes, and the parser's search for doubles takes long: such a tag loses them."""
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]{0,20})")
 _NOT_NESTING = frozenset(
     {
@@ -187,12 +190,22 @@ def domain_of(url: str) -> str:
     return registered_domain(host) if host else ""
 
 
+def _without_flood(found: re.Match[str]) -> str:
+    tag = found.group(0)
+    if len(tag) < 4 * _FLOOD or len(tag.split(None, _FLOOD)) <= _FLOOD:
+        return tag
+    return tag.split(None, 1)[0]
+
+
 def guard(source: str) -> tuple[str, str]:
     """Cut a page before the tag that would make parsing slow; give what is left and why it was cut.
+
+    Nesting and attributes of one tag are searched linearly by the parser: both take quadratic time.
 
     >>> guard("<div>" * 3000)[1]
     'too_deep'
     """
+    source = _LONG_TAG.sub(_without_flood, source)
     if source.count("<") < 2000:  # noqa: PLR2004 - at this size even the worst nesting costs 30 ms
         return source, ""
     opened: dict[str, int] = {}

@@ -30,9 +30,12 @@ class Signs:
 
 
 @cache
-def _signs() -> tuple[tuple[str, float, re.Pattern[str]], ...]:
+def _signs() -> tuple[tuple[str, float, tuple[str, ...], re.Pattern[str]], ...]:
     rows = (line.split("\t") for line in _TABLE.read_text(encoding="utf-8").splitlines()[1:] if line)
-    return tuple((name, float(weight), re.compile(pattern)) for name, weight, pattern in rows)
+    return tuple(
+        (name, float(weight), tuple(hints.split("|")), re.compile(pattern))
+        for name, weight, hints, pattern in rows
+    )
 
 
 def find_signs(text: str) -> Signs:
@@ -47,8 +50,8 @@ def find_signs(text: str) -> Signs:
     plain = unleet(folded)
     names: dict[str, None] = {}
     left = 1.0
-    for name, weight, pattern in _signs():
-        if pattern.search(plain) or (plain != folded and pattern.search(folded)):
+    for name, weight, hints, pattern in _signs():
+        if any(hint in plain for hint in hints) and pattern.search(plain):
             names[name] = None
             left *= 1.0 - weight
     about = len(_ABOUT.findall(plain[:20_000]))

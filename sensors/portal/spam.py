@@ -24,8 +24,8 @@ _BLOCK_ALONE = 0.75
 _DOMAIN = re.compile(
     r"(?:^|[.-])(?:[a-z]{0,10}\d{2,3}(?:bet|win|club|vip|game|casino|slot)|"
     r"(?:bet|win|club|ku|fb|jun|hi|new|qh|mu|sv|ok|go|789|8x|f8|sh)\d{0,3}(?:bet|win|vip|88|789|club)\w{0,6}|"
-    r"\w*(?:casino|nhacai|nha-cai|xoso|baccarat|nohu|taixiu|xocdia|keonhacai|gacor|togel|judi|slot\d*|kubet|"
-    r"gamebai|viagra|cialis)\w*)[.-]"
+    r"\w*(?:casino|nhacai|nha-cai|xoso|baccarat|nohu|taixiu|xocdia|keonhacai|gacor|togel|judi|kubet|"
+    r"gamebai|viagra|cialis)\w*|\w*slots?\d*)[.-]"
 )
 _REPORTING = re.compile(
     r"\b(?:cong an|triet pha|bat giu|khoi to|xu phat|vi pham|pha an|duong day|doi tuong|"

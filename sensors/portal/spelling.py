@@ -17,9 +17,11 @@ _IGNORED = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
     "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0]"
 )
+_MARKS = re.compile("[\u0300-\u036f\u0483-\u0489\u3099\u309a]")
 _SPACE = re.compile(r"[\s_.\-–—·•|/*~]+")
 _CYRILLIC = re.compile(r"[а-яА-ЯёЁ]{4,}")
 _LEET = str.maketrans("0134578", "oieastb")
+_LEETED = re.compile(r"[a-z]+[0134578][a-z0-9]*|[0134578]+[a-z][a-z0-9]*")
 
 
 def fold(text: str) -> str:
@@ -32,7 +34,7 @@ def fold(text: str) -> str:
     """
     shown = _IGNORED.sub("", text)
     plain = unicodedata.normalize("NFKD", shown)
-    bare = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    bare = plain if plain.isascii() else _MARKS.sub("", plain)
     if not bare.isascii():
         bare = bare.translate(_LOOK_ALIKE)
     return _SPACE.sub(" ", bare.lower()).strip()
@@ -44,10 +46,11 @@ def unleet(folded: str) -> str:
     >>> unleet("h4ck3d by 2020")
     'hacked by 2020'
     """
-    return " ".join(
-        word.translate(_LEET) if any(letter.isalpha() for letter in word) else word
-        for word in folded.split(" ")
-    )
+    return _LEETED.sub(_plain_word, folded)
+
+
+def _plain_word(found: re.Match[str]) -> str:
+    return found.group(0).translate(_LEET)
 
 
 def is_disguised(text: str) -> bool:
@@ -64,6 +67,6 @@ def is_disguised(text: str) -> bool:
 
 
 _MIXED = re.compile(
-    "[A-Za-zÀ-ỹ](?:[\u200b-\u200d\u2060\u00ad\ufeff]|[а-яіјѕαεορν])[A-Za-zÀ-ỹ]"
+    "[A-Za-zÀ-ɏḀ-ỹ](?:[\u200b-\u200d\u2060\u00ad\ufeff]|[а-яіјѕαεορν])[A-Za-zÀ-ɏḀ-ỹ]"
     "|[A-Za-z][а-яіјѕαεορν]|[а-яіјѕαεορν]\u200b?[A-Za-z]"
 )

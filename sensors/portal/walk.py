@@ -69,7 +69,7 @@ _INLINE = frozenset(
         "wbr",
     }
 )
-_SKIPPED = frozenset({"script", "style", "template", "head"})
+_SKIPPED = frozenset({"script", "style", "template", "title"})
 _FRAMES = {"iframe": "src", "frame": "src", "embed": "src", "object": "data"}
 
 
@@ -187,7 +187,7 @@ class Walk:
             stack.append((None, *around, 0))
         if attributes:
             self._note(node, tag, attributes, hidden)
-        if tag in _SKIPPED and tag != "head":
+        if tag in _SKIPPED:
             if tag == "script":
                 self._script(node, attributes)
             return

@@ -14,6 +14,7 @@ from citywatch.settings import Fetch
 from sensors.portal.baseline import Baseline
 from sensors.portal.danger import GRAVITY
 from sensors.portal.range import KINDS, PortalRange
+from sensors.portal.view import DESKTOP
 from sensors.portal.visit import Budget, PortalSensor
 
 ROOT = Path(__file__).parents[3]
@@ -31,7 +32,10 @@ def _categories(book: Rulebook, kinds: list[str]) -> dict[str, set[str]]:
     async def script() -> dict[str, set[str]]:
         city = PortalRange.demo()
         await city.start()
-        sensor = PortalSensor(SETTINGS, system_clock, budget=Budget(inner_pages=1, recheck_s=0))
+        sensor = PortalSensor(SETTINGS, system_clock, budget=Budget(inner_pages=0, probes=False, recheck_s=0))
+        prober = PortalSensor(
+            SETTINGS, system_clock, budget=Budget(inner_pages=0, views=(DESKTOP,), recheck_s=0)
+        )
         portal = city.portals()[0]
         baseline: Baseline | None = None
         found: dict[str, set[str]] = {}
@@ -43,7 +47,8 @@ def _categories(book: Rulebook, kinds: list[str]) -> dict[str, set[str]]:
                 city.heal(portal.id)
                 if kind:
                     city.attack(portal.id, kind)
-                done = await sensor.visit(portal, baseline)
+                files = kind and KINDS[kind].files
+                done = await (prober if files else sensor).visit(portal, baseline)
                 matches = book.judge([{**event, "event.sequence": 1} for event in done.events])
                 found[kind] = {
                     match.rule.category
@@ -52,6 +57,7 @@ def _categories(book: Rulebook, kinds: list[str]) -> dict[str, set[str]]:
                 }
         finally:
             await sensor.close()
+            await prober.close()
             await city.stop()
         return found
 

@@ -1,0 +1,127 @@
+"""What do the witnesses say of pages that lie in files?
+
+For measurement and for looking again at kept evidence: one page by itself, or two versions of a page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from citywatch.model import Problem, Severity
+from citywatch.ports import Report
+from sensors.portal.baseline import face_of
+from sensors.portal.compare import compare
+from sensors.portal.danger import worst
+from sensors.portal.defaced import CALLED, judge_defaced
+from sensors.portal.exposure import find_exposure
+from sensors.portal.leak import find_leak
+from sensors.portal.page import Page
+from sensors.portal.spam import find_spam
+from sensors.portal.walk import parse_page
+
+_SERVED = 0.8
+_MANY = 5
+_MAX_BYTES = 20_000_000
+_NOWHERE = "https://portal.example/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What one page is: defaced, spam or clean, how sure, and what was seen."""
+
+    label: str
+    score: float
+    witnesses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairVerdict:
+    """How grave the step from one version of a page to another is, and what changed."""
+
+    severity: Severity
+    changes: tuple[str, ...] = ()
+
+
+def judge_page(body: bytes, url: str = _NOWHERE) -> Verdict:
+    """Judge one page without a baseline. Never raises for what is in it."""
+    page = parse_page(body, url)
+    defaced, spam = judge_defaced(page), find_spam(page)
+    seen = [f"sign:{name}" for name in defaced.signs]
+    seen += [f"spam:{word}" for word in spam.words[:5]]
+    seen += [f"link:{domain}" for domain in spam.domains[:5]]
+    seen += _beside(page)
+    if defaced.score >= CALLED and defaced.score >= spam.score - 0.3:
+        return Verdict(label="defaced", score=defaced.score, witnesses=tuple(seen))
+    if spam.score >= _SERVED:
+        return Verdict(label="spam", score=spam.score, witnesses=tuple(seen))
+    return Verdict(label="clean", score=max(defaced.score, spam.score), witnesses=tuple(seen))
+
+
+def _beside(page: Page) -> list[str]:
+    exposed, leak = find_exposure(page), find_leak(block.text for block in page.blocks)
+    found = [f"exposure:{exposed.kind}"] if exposed is not None else []
+    return found + ([f"leak:{kind}" for kind in leak.kinds] if leak.count >= _MANY else [])
+
+
+def compare_pair(before: bytes, after: bytes, url: str = _NOWHERE) -> PairVerdict:
+    """Judge the step from one version of a page to the next, with the first as the only baseline."""
+    old, new = parse_page(before, url), parse_page(after, url)
+    difference = compare(face_of(old, path="/", view="desktop", spam=find_spam(old).score), new)
+    dangers = list(difference.dangerous)
+    severity = worst(dangers, 1.0 if difference.changed else 0.0)
+    if judge_defaced(new).score >= CALLED and judge_defaced(old).score < CALLED:
+        dangers.append("page.defaced")
+        severity = Severity.critical
+    if find_spam(new).score >= _SERVED and find_spam(old).score < _SERVED:
+        dangers.append("page.spam")
+        severity = max(severity, Severity.high)
+    if find_leak(block.text for block in new.blocks).count >= _MANY:
+        dangers.append("page.leak")
+        severity = max(severity, Severity.high)
+    return PairVerdict(severity=severity, changes=(*difference.changed, *dangers))
+
+
+def judge_files(paths: Iterable[Path], report: Report) -> Iterator[tuple[Path, Verdict]]:
+    """Judge pages in files and, recursively, in folders (`.html`, `.txt` …; a named file always)."""
+    for path in paths:
+        files = sorted(item for item in path.rglob("*") if _is_page(item)) if path.is_dir() else [path]
+        for file in files:
+            try:
+                with file.open("rb") as opened:
+                    body = opened.read(_MAX_BYTES)
+            except OSError as error:
+                report(_unread(file, error))
+                continue
+            yield file, judge_page(body)
+
+
+def _is_page(path: Path) -> bool:
+    return path.suffix.lower() in {".html", ".htm", ".txt", ".xhtml", ".php", ".asp"} and path.is_file()
+
+
+def compare_files(table: Path, report: Report) -> Iterator[tuple[str, PairVerdict]]:
+    """Judge the pairs of a TSV by its first column; `KEY.a.html` and `KEY.b.html` lie beside it."""
+    lines = table.read_text(encoding="utf-8", errors="replace").splitlines()
+    for line in lines:
+        key = line.split("\t", 1)[0].strip()
+        if not key or key == "key" or "/" in key or key.startswith("."):
+            continue
+        sides = [table.with_name(f"{key}.{side}.html") for side in ("a", "b")]
+        try:
+            before, after = (side.read_bytes()[:_MAX_BYTES] for side in sides)
+        except OSError as error:
+            report(_unread(sides[0], error))
+            continue
+        yield key, compare_pair(before, after)
+
+
+def _unread(path: Path, error: OSError) -> Problem:
+    return Problem(
+        sensor="portal",
+        source=str(path),
+        position="",
+        what=f"cannot be read: {error.strerror or error}",
+        hint="look whether the file is there and may be read",
+    )

@@ -1,0 +1,1 @@
+"""How is the page classifier made, and what does it weigh?"""

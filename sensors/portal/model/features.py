@@ -1,0 +1,95 @@
+"""Which features of a page does the classifier weigh?
+
+Hashed words and pairs of words of the title and the first text, the signs that were found, and the build of
+the page (how much text, links, pictures, scripts; what defacers like to use). Hashing keeps every text out of
+the model file. Hot path: plain dicts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import pairwise
+from pathlib import Path
+from zlib import crc32
+
+from sensors.portal.page import Page
+from sensors.portal.signs import find_signs
+from sensors.portal.spelling import fold, unleet
+
+BITS = 14
+_MASK = (1 << BITS) - 1
+_TEXT = 4_000
+_STEPS = (0, 1, 3, 8, 20, 50, 120, 300, 800, 2000, 6000, 20000)
+_LIKED = tuple((Path(__file__).parent / "liked.txt").read_text(encoding="utf-8").splitlines())
+"""What defacers like to build with, as it stands in the source."""
+
+
+def _bucket(name: str, value: int) -> str:
+    return f"{name}:{sum(1 for step in _STEPS if value > step)}"
+
+
+def tokens_of_text(text: str, kind: str) -> list[str]:
+    """Words and pairs of words of a text."""
+    words = unleet(fold(text[:_TEXT])).split(" ")[:400]
+    pairs = [f"{kind}:{one} {two}" for one, two in pairwise(words)]
+    return [f"{kind}:{word}" for word in words if word] + pairs
+
+
+def tokens_of_build(page: Page) -> list[str]:
+    """What the page is made of."""
+    source = page.source[:60_000].lower()
+    text = page.text
+    foreign = sum(1 for link in page.links if link.domain)
+    tokens = [
+        _bucket("text", len(text)),
+        _bucket("links", len(page.links)),
+        _bucket("own_links", len(page.links) - foreign),
+        _bucket("images", len(page.images)),
+        _bucket("scripts", len(page.scripts)),
+        _bucket("styles", len(page.styles)),
+        _bucket("forms", len(page.forms)),
+        _bucket("nodes", page.nodes),
+        _bucket("metas", len(page.metas)),
+        f"titled:{bool(page.title)}",
+        f"language:{bool(page.language)}",
+    ]
+    return tokens + [f"liked:{word}" for word in _LIKED if word in source]
+
+
+def _weighed(tokens: Iterable[str], weight: float, into: dict[int, float]) -> None:
+    unique = {crc32(token.encode("utf-8", "replace")) & _MASK for token in tokens}
+    share = weight / max(1.0, len(unique) ** 0.5)
+    for index in unique:
+        into[index] = into.get(index, 0.0) + share
+
+
+def features_of_text(text: str) -> dict[int, float]:
+    """Features of a text alone, for training on texts without a page."""
+    found: dict[int, float] = {}
+    signs = find_signs(text)
+    _weighed(tokens_of_text(text, "w"), 3.0, found)
+    _weighed([f"sign:{name}" for name in signs.names], 1.0, found)
+    _weighed([f"signed:{int(signs.score * 5)}"], 1.5, found)
+    return found
+
+
+def features_of(page: Page) -> dict[int, float]:
+    """Features of a page: hashed index to weight."""
+    found = features_of_text(f"{page.title}\n{page.text}")
+    _weighed(tokens_of_text(page.title, "t"), 1.0, found)
+    _weighed(tokens_of_build(page), 2.0, found)
+    buried = [block.text for block in page.blocks if block.hidden]
+    if buried:
+        signs = find_signs("\n".join(buried)[:20_000])
+        _weighed([f"buried:{name}" for name in signs.names], 1.0, found)
+    return found
+
+
+def is_signed(page: Page) -> bool:
+    """A defacer's sentence stands in the page, in sight or not."""
+    return bool(find_signs("\n".join([page.title, *(block.text for block in page.blocks)])).names)
+
+
+def calmed(score: float, *, signed: bool) -> float:
+    """A page without any defacer's sentence must look the part much more."""
+    return score if signed else score * 0.75
