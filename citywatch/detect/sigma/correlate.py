@@ -22,7 +22,8 @@ from citywatch.clock import micros
 from citywatch.detect.sigma.load import CorrelationRule
 from citywatch.detect.sigma.measure import TEMPORAL
 from citywatch.detect.sigma.table import Hit, Pending, RuleLoad, Table, opened
-from citywatch.detect.sigma.window import Entry, Found, Group, pack, unpack
+from citywatch.detect.sigma.thin import Entry
+from citywatch.detect.sigma.window import Found, Group, pack, unpack
 from citywatch.model import Event, Match
 
 LATE_S = 600
@@ -214,7 +215,7 @@ class Correlator:
             if not table.first_time(event, key):
                 continue
             if entry is None:
-                entry = (at, what, table.note(event))
+                entry = (at, what, table.note(event), 1)
             self._put(table, Hit(base, key, parts, event), entry, out)
 
     def _put(self, table: Table, hit: Hit, entry: Entry, out: list[Match]) -> None:
@@ -278,7 +279,7 @@ class Correlator:
         what = outer.what(hit.base, hit.event)
         if what is None:
             return
-        entry = (at, what, outer.note(hit.event, window))
+        entry = (at, what, outer.note(hit.event, window), 1)
         for key, parts in outer.groups_of(hit.base, hit.event):
             group = outer.find(key)
             if group is not None and group.supersede(entry):

@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from citywatch.detect.sigma.load import CorrelationRule
+from citywatch.detect.sigma.thin import Entry, thin_ordered, thin_sums, thin_values
 from citywatch.detect.sigma.tree import And, Not, Or, Ref, Tree
 
 MILLION = 1_000_000
-
-Entry = tuple[int, Any, bytes]
 
 _OPS: dict[str, Callable[[Any, Any], bool]] = {
     "lt": operator.lt,
@@ -33,6 +32,10 @@ _SIGNS = {"lt": "<", "lte": "<=", "gt": ">", "gte": ">=", "eq": "==", "neq": "!=
 COUNTS = frozenset({"event_count", "value_count"})
 TEMPORAL = frozenset({"temporal", "temporal_ordered"})
 SUMS = frozenset({"value_sum", "value_avg", "value_percentile", "value_median"})
+_SLICES = 16
+"""Into so many slices a window is cut for thinning."""
+_BUSY = 512
+"""Groups with more events than this are thinned."""
 _MOST_CHAINED = 10
 """Rules in one ordered extended condition: every order in which they can come is followed."""
 
@@ -54,7 +57,10 @@ class Measure(Protocol):
 class Question:
     """What one correlation asks of a window, prepared once."""
 
-    __slots__ = ("cap", "late", "measure", "pattern", "span", "support", "trim_at", "type")
+    __slots__ = (
+        "_slice", "_thin", "cap", "late", "measure", "pattern", "span", "support", "thin_at", "trim_at",
+        "type",
+    )  # fmt: skip
 
     def __init__(self, rule: CorrelationRule, *, late_s: int, cap: int) -> None:
         """Prepare a rule: events up to `late_s` late are taken in order, `cap` events a group are kept.
@@ -70,6 +76,13 @@ class Question:
         self.support = _support(rule)
         self.cap = max(cap, 2 * self.support + 64)
         self.trim_at = 4 * self.support + 64
+        self._thin = _thinning(rule)
+        self._slice = self.span // _SLICES
+        self.thin_at = max(_BUSY, self.trim_at)
+
+    def thin(self, entries: Sequence[Entry]) -> list[Entry]:
+        """Merge what changes no answer."""
+        return self._thin(entries, self._slice) if self._thin is not None else list(entries)
 
     def ends(self, entries: Sequence[Entry]) -> list[Entry]:
         """Of the events inside a burst, those that a window reaching in from outside can need."""
@@ -80,6 +93,17 @@ class Question:
         first = _first_of_each(entries, self.support)
         last = [len(entries) - 1 - place for place in _first_of_each(entries[::-1], self.support)]
         return [entries[place] for place in sorted({*first, *last})]
+
+
+def _thinning(rule: CorrelationRule) -> Callable[[Sequence[Entry], int], list[Entry]] | None:
+    if rule.op not in {"gte", "gt"} or rule.expression is not None:
+        return None
+    return {
+        "value_count": thin_values,
+        "temporal": thin_values,
+        "temporal_ordered": thin_ordered,
+        "value_sum": thin_sums,
+    }.get(rule.type)
 
 
 def _first_of_each(entries: Sequence[Entry], most: int) -> list[int]:
@@ -209,11 +233,11 @@ class _Sum:
 
     def add(self, entry: Entry) -> None:
         self._total += entry[1]
-        self._count += 1
+        self._count += entry[3]
 
     def drop(self, entry: Entry) -> None:
         self._total -= entry[1]
-        self._count -= 1
+        self._count -= entry[3]
 
     def holds(self) -> bool:
         return self._enough(self._total, self._number * (self._count if self._mean else 1))

@@ -245,13 +245,13 @@ class Pending:
         self.text = ""
 
     def take(self, found: Found, event: Event) -> None:
-        for at, _, note in found.fresh:
+        for at, _, note, count in found.fresh:
             self.start, self.end = min(self.start, at), max(self.end, at)
             event_id, values = read_note(note)
             if len(self.ids) < MOST_IDS:
                 self.ids.append(event_id)
             merge(self.values, values)
-        self.count += len(found.fresh)
+            self.count += count
         self.event = event
         self.text = found.measure or self.text
 
@@ -278,7 +278,7 @@ def opened(table: Table, hit: Hit, found: Found) -> tuple[Match, Burst]:
     rule = table.rule.rule
     values = table.shared(hit)
     ids: list[str] = []
-    for _, _, note in found.fresh:
+    for _, _, note, _ in found.fresh:
         event_id, more = read_note(note)
         if len(ids) < MOST_IDS:
             ids.append(event_id)
@@ -299,7 +299,7 @@ def opened(table: Table, hit: Hit, found: Found) -> tuple[Match, Burst]:
         at=stamp_us(found.end),
         first_at=stamp_us(found.start),
         event_ids=tuple(ids),
-        count=len(found.fresh),
+        count=burst.total,
         reasons=(table.reason(found.measure, burst, rules), *same),
         event=hit.event,
         values=values,

@@ -8,8 +8,8 @@ A burst is the union of windows that answered yes and overlap. An event belongs 
 whenever it arrived: for questions that more events cannot undo (`gte`, `gt`), a late event therefore gives
 the same bursts as one in order. Events of one instant count as in either order.
 
-Hot path: entries are tuples `(microseconds, what, note)`; `what` is the value, number or rule asked about,
-`note` is what a match will tell of the event, packed.
+Hot path: entries are tuples `(microseconds, what, note, count)`; `what` is the value, number or rule asked
+about, `note` is what a match will tell of the event, packed; `count` is 1 but in busy groups (see `thin`).
 """
 
 from __future__ import annotations
@@ -17,13 +17,11 @@ from __future__ import annotations
 from bisect import bisect_left
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any
 
 import msgspec
 
 from citywatch.detect.sigma.measure import Measure, Question
-
-Entry = tuple[int, Any, bytes]
+from citywatch.detect.sigma.thin import Entry
 
 _KEEP_TAIL_FROM = 12
 """Groups smaller than this measure their window anew each time: most groups are tiny, and memory counts."""
@@ -44,7 +42,7 @@ class Burst(msgspec.Struct, array_like=True):
 
     def take(self, fresh: list[Entry], *, different: bool) -> None:
         """Count events that joined."""
-        self.total += len(fresh)
+        self.total += sum(entry[3] for entry in fresh)
         if different:
             for entry in fresh:
                 if len(self.seen) >= MOST_SEEN:
@@ -127,12 +125,27 @@ class Group:
                 kept[first:last] = question.ends(kept[first:last])
             if len(kept) < len(entries):
                 self.entries, self._tail = kept, None
+        if len(self.entries) > question.thin_at:
+            self._thin(question)
         lost = len(self.entries) - question.cap
         if lost > 0:
             lost += question.cap // 4
             del self.entries[:lost]
             self._tail = None
         return max(lost, 0)
+
+    def _thin(self, question: Question) -> None:
+        """Merge events outside of bursts (those inside are counted already)."""
+        kept: list[Entry] = []
+        place = 0
+        for burst in sorted(self.bursts or (), key=lambda burst: burst.start):
+            first = max(bisect_left(self.entries, (burst.start,)), place)
+            last = max(bisect_left(self.entries, (burst.end + 1,)), first)
+            kept += question.thin(self.entries[place:first])
+            kept += self.entries[first:last]
+            place = last
+        kept += question.thin(self.entries[place:])
+        self.entries, self._tail = kept, None
 
     def _forget(self, before: int) -> None:
         entries = self.entries
@@ -219,7 +232,7 @@ class Group:
 
 
 class _Saved(msgspec.Struct, array_like=True):
-    entries: list[tuple[int, int | str, bytes]]
+    entries: list[tuple[int, int | str, bytes, int]]
     bursts: list[Burst]
     past: _Saved | None = None
 

@@ -375,6 +375,51 @@ def test_long_bursts_keep_little_and_count_late_events_inside_them_exactly() -> 
     assert correlator.health().dropped == 0
 
 
+@pytest.mark.parametrize("repeat", [1, 7, 60])
+def test_a_busy_group_keeps_little_and_still_sees_the_slow_scan_in_it(repeat: int) -> None:
+    slow = rule("value_count", fields=("destination.port",), count=15, timespan_s=3600)
+    correlator = Correlator([slow])
+    busy = [event(number / 10, destination_port=443, message=str(number)) for number in range(20_000)]
+    scan = [event(number * 60 + 1, destination_port=number, message="scan") for number in range(30 * repeat)]
+    fed = sorted(busy + scan, key=lambda one: one["@timestamp"])
+    matches, _ = run(correlator, hits(fed), 2000)
+    assert matches[0].at == scan[13]["@timestamp"]
+    assert correlator.health().entries < 700
+    assert correlator.health().dropped == 0
+
+
+@pytest.mark.parametrize("kind", ["value_count", "temporal", "temporal_ordered"])
+@settings(max_examples=60, deadline=None)
+@given(fed=moments)
+def test_thinning_changes_neither_whether_nor_when_a_burst_opens(
+    kind: str, fed: list[tuple[int, int, str]]
+) -> None:
+    whole = feedable(kind, sorted(fed))
+    plain = run(Correlator([KINDS[kind]]), whole)[0]
+    thinned = Correlator([KINDS[kind]])
+    for table in thinned._tables.values():  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - to thin at once
+        table.question.thin_at = table.question.trim_at = 3
+    out: list[Match] = []
+    for base, one in whole:
+        out += thinned.feed(base, one)
+        for table in thinned._tables.values():  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - as above
+            for group in table.young.values():
+                group.trim(table.question)
+    assert {match.window: match.at for match in reversed(out)} == {
+        match.window: match.at for match in reversed(plain)
+    }
+
+
+def test_a_sum_over_very_many_small_events_is_not_lost() -> None:
+    volume = rule("value_sum", fields=("source.bytes",), count=50_000, timespan_s=86_400)
+    correlator = Correlator([volume], most_in_group=2000)
+    events = [event(number, source_bytes=1, message=str(number)) for number in range(50_000)]
+    matches, alerts = run(correlator, hits(events), 2000)
+    assert matches[0].at == events[-1]["@timestamp"]
+    assert alerts[0].count == 50_000
+    assert correlator.health().entries < 2000
+
+
 def test_an_older_capture_read_later_is_judged_on_its_own() -> None:
     correlator = Correlator([rule()])
     year = 365 * 86_400
