@@ -1,8 +1,8 @@
 """What becomes of an archive of other people's rules?
 
-A zip as its makers release it (SigmaHQ, a YARA collection) is laid down below `DATA/rules/<archive>/` with its
-licence files, each rule as it was written, so that author and licence stay with it. What is neither is left
-out. An import never overwrites what was changed here: exceptions live in files of their own,
+A zip as its makers release it (SigmaHQ, a YARA collection) is laid down below `DATA/rules/<archive>/` with
+its licence files, each rule as it was written, so that author and licence stay with it. What is neither is
+left out. An import never overwrites what was changed here: exceptions live in files of their own,
 and a rule file that somebody edited is kept and named. Archives are hostile: names, sizes and counts are
 bounded.
 """

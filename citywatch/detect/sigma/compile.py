@@ -14,7 +14,7 @@ import ahocorasick_rs
 
 from citywatch.detect.sigma import oracle, tree
 from citywatch.detect.sigma.oracle import BOOKKEEPING, MAX_VALUE, MAX_VALUES
-from citywatch.detect.sigma.prefilter import regex_literals
+from citywatch.detect.sigma.prefilter import regex_literals, regex_width
 from citywatch.detect.sigma.tree import MANY, Tree, fold, text_of
 from citywatch.model import Event
 
@@ -253,7 +253,9 @@ class _Writer:
         search = self.constant(finds)
         if not atom.field:
             return f"any({search}(x) for x in V.words()[0])"
-        found = self._over(atom.field, cased=True, test=f"{search}({{x}})")
+        width = self.constant(regex_width(atom.pattern))
+        test = f"({self.constant(len)}({{x}}) >= {width} and {search}({{x}}))"
+        found = self._over(atom.field, cased=True, test=test)
         literals = regex_literals(atom.pattern, atom.flags)
         if literals and not self.lists:
             found = f"({self._over(atom.field, test=self._group('contains', list(literals)))} and {found})"

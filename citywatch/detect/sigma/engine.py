@@ -10,7 +10,7 @@ remembered, within bounds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
 
 import ahocorasick_rs
@@ -50,6 +50,11 @@ class Engine:
         fields = {atom.field for gate in shared for atom in tree.atoms(gate)}
         self._const = tuple(sorted(fields | {CODE}))
         self._by_const = _ConstantAtoms(self._const, (*shared, *(rule.tree for rule in rules)))
+        gets = ", ".join(f"get({name!r}, gone)" for name in self._const)
+        # Unrolled: this is asked of every event. The names are those of our own tables.
+        self._key: Callable[[Any, object], tuple[Any, ...]] = eval(  # noqa: S307 - we wrote the source
+            f"lambda get, gone: ({gets},)", {"__builtins__": {}}
+        )
         self._keys: dict[tuple[Any, ...], _Plan] = {}
         self._plans: dict[tuple[frozenset[int], ...], _Plan] = {}
         self._view = View()
@@ -63,7 +68,7 @@ class Engine:
     def hits(self, event: Event) -> list[EventRule]:
         """The rules that say yes, in the order of the rule set."""
         get = event.get
-        key = tuple([get(name, _GONE) for name in self._const])
+        key = self._key(get, _GONE)
         try:
             plan = self._keys.get(key)
         except TypeError:  # a list in a constant field
@@ -257,7 +262,8 @@ class _Plan:
         self._present = tuple(present.items())
         keywords = needs.pop("", None)
         self._keywords = _Keywords(keywords, memory) if keywords else None
-        self._fields = tuple(_Field(name, each, memory) for name, each in needs.items())
+        fields = [_Field(name, each, memory) for name, each in needs.items()]
+        self._fields = tuple((field.name, field.known.get, field.bits) for field in fields)
 
     def _enter(
         self,
@@ -280,11 +286,14 @@ class _Plan:
         """The rules of this plan that say yes."""
         met = self._always
         get = event.get
-        for field in self._fields:
-            value = get(field.name)
+        for name, known, search in self._fields:
+            value = get(name)
             if value is not None:
-                bits = field.known.get(value) if value.__class__ is str else None
-                met |= field.bits(value) if bits is None else bits
+                bits = known(value) if value.__class__ is str else None
+                if bits is None:
+                    bits = search(value)
+                if bits:
+                    met |= bits
         for name, bits in self._present:
             if name in event:
                 met |= bits
@@ -297,23 +306,25 @@ class _Plan:
         self, candidates: int, event: Event, view: View, rules: Sequence[EventRule]
     ) -> list[EventRule]:
         view.take(event)
+        low, raw, answers = view.low, view.raw, self._answers
         found: list[EventRule] = []
         while candidates:
-            low = candidates & -candidates
-            position = low.bit_length() - 1
-            candidates ^= low
-            if self._ask(position, view):
+            lowest = candidates & -candidates
+            position = lowest.bit_length() - 1
+            candidates ^= lowest
+            answer = answers[position]
+            if answer is None:
+                answer = answers[position] = compile_rule(self.rules[position][1], lists=False)
+            try:
+                yes = answer(view, low, raw)
+            except ManyValues:
+                yes = self._ask_lists(position, view)
+            if yes:
                 found.append(rules[self.rules[position][0]])
         return found
 
-    def _ask(self, position: int, view: View) -> bool:
-        answer = self._answers[position]
-        if answer is None:
-            answer = self._answers[position] = compile_rule(self.rules[position][1], lists=False)
-        try:
-            return answer(view, view.low, view.raw)
-        except ManyValues:
-            several = self._several[position]
-            if several is None:
-                several = self._several[position] = compile_rule(self.rules[position][1], lists=True)
-            return several(view, view.low, view.raw)
+    def _ask_lists(self, position: int, view: View) -> bool:
+        several = self._several[position]
+        if several is None:
+            several = self._several[position] = compile_rule(self.rules[position][1], lists=True)
+        return several(view, view.low, view.raw)

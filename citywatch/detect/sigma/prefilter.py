@@ -138,9 +138,9 @@ def _like(atom: tree.Like) -> Cover | None:
 # -- how rare a need is ----------------------------------------------------------------------------------
 
 _COMMON = re.compile(
-    r"\.exe|\.dll|\.sys|\\windows\\|c:\\|\\system32|\\syswow64|program files|\\users\\|\\appdata\\|microsoft|"
-    r"powershell|cmd|svchost|rundll32|reg(istry)?|hklm|software|currentversion|system|local|temp|http|"
-    r"nt authority"
+    r"\.exe|\.dll|\.sys|\\windows\\|c:\\|\\system32|\\syswow64|program files|\\users\\|\\appdata\\|"
+    r"microsoft|windows|powershell|cmd|svchost|rundll32|reg(istry)?|hklm|software|currentversion|system|"
+    r"local|temp|http|nt authority"
 )
 
 
@@ -186,6 +186,19 @@ def regex_literals(pattern: str, flags: str) -> tuple[str, ...]:
     found = _required(parsed, insensitive=insensitive)
     telling = all(len(text) > 1 or not text.isalnum() for text in found)
     return tuple(sorted(found)) if telling else ()
+
+
+@lru_cache(maxsize=8192)
+def regex_width(pattern: str) -> int:
+    """The fewest characters that a match has.
+
+    >>> regex_width("a{64}b+")
+    65
+    """
+    try:
+        return int(_regex.parse(pattern).getwidth()[0])
+    except (re.error, RecursionError, OverflowError):
+        return 0
 
 
 def _required(parsed: Any, *, insensitive: bool) -> frozenset[str]:

@@ -49,35 +49,35 @@ def text_of(value: Any) -> str:
     return str(value)
 
 
-class Node(msgspec.Struct, frozen=True, tag=True, array_like=True):
+class Node(msgspec.Struct, frozen=True, tag=True, array_like=True, gc=False):
     """Any part of a rule's question."""
 
 
-class And(Node, frozen=True):
+class And(Node, frozen=True, gc=False):
     """Every part says yes."""
 
     parts: tuple[Tree, ...]
 
 
-class Or(Node, frozen=True):
+class Or(Node, frozen=True, gc=False):
     """Some part says yes."""
 
     parts: tuple[Tree, ...]
 
 
-class Not(Node, frozen=True):
+class Not(Node, frozen=True, gc=False):
     """The part says no."""
 
     part: Tree
 
 
-class Const(Node, frozen=True):
+class Const(Node, frozen=True, gc=False):
     """Decided already: yes or no to every event (a selector that selects nothing, a gate that is known)."""
 
     yes: bool
 
 
-class Like(Node, frozen=True):
+class Like(Node, frozen=True, gc=False):
     """Text with wildcards; no wildcard means equal. Folded already unless `cased`. Field "" is any value."""
 
     field: str
@@ -85,34 +85,34 @@ class Like(Node, frozen=True):
     cased: bool = False
 
 
-class Number(Node, frozen=True):
+class Number(Node, frozen=True, gc=False):
     """A number: equal as a number, or as the same digits in text."""
 
     field: str
     value: int | float
 
 
-class Bool(Node, frozen=True):
+class Bool(Node, frozen=True, gc=False):
     """true or false, or that word in text."""
 
     field: str
     value: bool
 
 
-class Null(Node, frozen=True):
+class Null(Node, frozen=True, gc=False):
     """The field is not there, or holds nothing (an empty text is something)."""
 
     field: str
 
 
-class Exists(Node, frozen=True):
+class Exists(Node, frozen=True, gc=False):
     """The field is there, even if it is null or empty."""
 
     field: str
     want: bool
 
 
-class Regex(Node, frozen=True):
+class Regex(Node, frozen=True, gc=False):
     """A regular expression, in RE2's syntax and meaning, found anywhere. Field "" is any value."""
 
     field: str
@@ -121,14 +121,14 @@ class Regex(Node, frozen=True):
     """Of `i`, `m` and `s`."""
 
 
-class Cidr(Node, frozen=True):
+class Cidr(Node, frozen=True, gc=False):
     """The field holds an address of this network."""
 
     field: str
     network: str
 
 
-class Compare(Node, frozen=True):
+class Compare(Node, frozen=True, gc=False):
     """The field holds a number that is lt, lte, gt or gte this one."""
 
     field: str
@@ -136,7 +136,7 @@ class Compare(Node, frozen=True):
     number: int | float
 
 
-class TimePart(Node, frozen=True):
+class TimePart(Node, frozen=True, gc=False):
     """The field holds a time (read in UTC) whose minute, hour, day, week, month or year is this."""
 
     field: str
@@ -144,7 +144,7 @@ class TimePart(Node, frozen=True):
     number: int
 
 
-class FieldRef(Node, frozen=True):
+class FieldRef(Node, frozen=True, gc=False):
     """The two fields hold equal text (or one begins, ends with, or contains the other's)."""
 
     field: str
@@ -154,7 +154,7 @@ class FieldRef(Node, frozen=True):
     cased: bool = False
 
 
-class Ref(Node, frozen=True):
+class Ref(Node, frozen=True, gc=False):
     """In a correlation's extended condition: that rule has fired."""
 
     rule_id: str
