@@ -205,3 +205,21 @@ def test_every_regression_log_is_read_whole(groundtruth: Path) -> None:
         events, problems = read(path)
         assert events, path
         assert problems == [], path
+
+
+@pytest.mark.groundtruth
+@given(
+    st.lists(st.tuples(st.integers(0, 12_000), st.integers(0, 255)), min_size=1, max_size=20),
+    st.integers(0, 70_000),
+)
+def test_a_damaged_event_log_is_a_told_problem(
+    groundtruth: Path, tmp_path_factory: pytest.TempPathFactory, damage: list[tuple[int, int]], cut: int
+) -> None:
+    sample = min((groundtruth / "sigma-regression").glob("*.evtx"), key=lambda path: path.name)
+    content = bytearray(sample.read_bytes())
+    for place, value in damage:
+        content[place] = value
+    path = tmp_path_factory.mktemp("evtx") / "x.evtx"
+    path.write_bytes(content[: max(cut, 8)])
+    for event in read(path)[0]:
+        assert reading.misfits(event) == []
