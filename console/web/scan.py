@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -163,13 +163,15 @@ def _asked(condition: Condition) -> tuple[set[str], list[str]]:
             return set(), []
 
 
-def _reach(doc: Mapping[str, Any], name: str) -> list[Any] | None:
-    """The values of one field of a record: a name of its own, or one inside a dictionary of dotted names."""
-    held = doc.get(name)
-    if held is None and "." in name:
-        head, _, rest = name.partition(".")
-        inner: Any = doc.get(head)
-        held = inner.get(rest) if isinstance(inner, Mapping) else None  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType] - a stored document
-    if held is None:
-        return None
-    return meaning.values_of(held)  # pyright: ignore[reportUnknownArgumentType] - a stored document
+def _reach(doc: Mapping[str, Any], name: str) -> list[Any]:
+    """The values of one field of a record.
+
+    Those in a dictionary of dotted names (`values`, `subject_fields`) without flattening the whole record.
+    """
+    head, dot, rest = name.partition(".")
+    inner: Any = doc.get(head)
+    if dot and isinstance(inner, Mapping):
+        held: Any = cast("Mapping[str, Any]", inner).get(rest)
+        if not isinstance(held, Mapping):
+            return meaning.values_of(held)
+    return meaning.record_values(doc, name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -105,12 +106,34 @@ ROLES = {
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[SmallHouse]:
+def house(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[SmallHouse]:
+    if "city" in request.fixturenames:
+        small: SmallCity = request.getfixturevalue("small_city")
+        shutil.copytree(small.folder, tmp_path, dirs_exist_ok=True)
     settings = load_settings(tmp_path, environ={})
     clock = Ticking()
     store = open_store(settings, clock)
     yield SmallHouse(settings, clock, store)
     store.close()
+
+
+@dataclass(frozen=True)
+class SmallCity:
+    """The folder of a store with the small city in it, to be copied."""
+
+    folder: Path
+    alerts: list[Alert]
+
+
+@pytest.fixture(scope="session")
+def small_city(tmp_path_factory: pytest.TempPathFactory) -> SmallCity:
+    folder = tmp_path_factory.mktemp("city")
+    clock = Ticking()
+    store = open_store(load_settings(folder, environ={}), clock)
+    people(store)
+    alerts = seed.fill(store, clock, number=120, evidence=PAGE_HASH)
+    store.close()
+    return SmallCity(folder, alerts)
 
 
 def people(store: Store) -> None:
@@ -125,10 +148,9 @@ def people(store: Store) -> None:
 
 
 @pytest.fixture
-def city(house: SmallHouse) -> list[Alert]:
-    """The small city and one account of each role."""
-    people(house.store)
-    return seed.fill(house.store, house.clock, number=120, evidence=PAGE_HASH)
+def city(small_city: SmallCity) -> list[Alert]:
+    """The small city and one account of each role: `house` has them when a test asks for this."""
+    return small_city.alerts
 
 
 @pytest.fixture
