@@ -6,6 +6,7 @@ DNS over UDP and TCP, mDNS and LLMNR (RFC 1035, 6762, 4795). One event a message
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import log2
 from struct import Struct
 from typing import Any
@@ -164,10 +165,16 @@ def _question(data: bytes, asked: int, fields: Event) -> int:
 
 
 def _named(name: str, fields: Event) -> None:
-    fields["dns.question.name"] = name
+    fields.update(_about(name))
+
+
+@lru_cache(maxsize=4096)
+def _about(name: str) -> Event:
+    """What a name says by itself; asked and answered it is the same."""
+    fields: Event = {"dns.question.name": name}
     fields["citywatch.dns.name_length"] = len(name)
     if not name:
-        return
+        return fields
     fields["citywatch.dns.label_length"] = max(map(len, name.split(".")))
     below, registered, suffix = parts(name)
     if registered:
@@ -177,6 +184,7 @@ def _named(name: str, fields: Event) -> None:
     if below:
         fields["dns.question.subdomain"] = below
         fields["citywatch.dns.entropy"] = variety(below)
+    return fields
 
 
 def variety(word: str) -> float:

@@ -10,7 +10,7 @@ from math import log2
 from typing import Any, Protocol
 
 from citywatch.model import Event
-from sensors.network.moment import address, community_id, event_id, stamp
+from sensors.network.moment import address, community_id, community_of, event_id, stamp
 
 FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
 LOAD = 0x100
@@ -35,6 +35,21 @@ _FLAGS = tuple(
     "".join(letter for place, letter in enumerate("FSRPAU") if bits >> place & 1) or "none"
     for bits in range(64)
 )
+
+
+def _word(new: int) -> tuple[str, str]:
+    text = ""
+    if new & SYN and new & ACK:
+        text = "h"
+        new &= ~(SYN | ACK)
+    for bit, letter in _LETTERS:
+        if new & bit:
+            text += letter
+    return text.upper(), text
+
+
+_HISTORY = {bits: _word(bits) for bits in range(0x200) if bits == bits & 0x117}
+"""Letters by what is new, for the originator and for the responder."""
 
 
 class Talk(Protocol):
@@ -143,14 +158,7 @@ class Flow:
 
     def letters(self, new: int, back: bool) -> None:
         """Write down what one side did for the first time (upper case: the originator)."""
-        text = ""
-        if new & SYN and new & ACK:
-            text = "h"
-            new &= ~(SYN | ACK)
-        for bit, letter in _LETTERS:
-            if new & bit:
-                text += letter
-        self.history += text if back else text.upper()
+        self.history += _HISTORY[new & 0x117][back]
 
     def ends(self) -> tuple[bytes, bytes, int, int]:
         """Raw addresses and ports, originator first."""
@@ -218,18 +226,21 @@ def base_of(flow: Flow, name: str) -> Event:
     if base is None:
         source, target, sport, dport = flow.ends()
         proto = flow.proto
+        has_ports = proto in _WITH_PORTS
         base = flow.base = {
             "event.kind": "event",
-            "event.category": ["network"],
+            "event.category": _CATEGORY,
             "event.module": "network",
             "log.file.path": name,
             "source.ip": address(source),
             "destination.ip": address(target),
             "network.type": "ipv4" if len(source) == 4 else "ipv6",
             "network.transport": TRANSPORT.get(proto) or str(proto),
-            "network.community_id": community_id(source, target, proto, sport, dport),
+            "network.community_id": community_of(flow.key, flow.back_key, proto)
+            if has_ports
+            else community_id(source, target, proto, sport, dport),
         }
-        if proto in {TCP, UDP, 132}:
+        if has_ports:
             base["source.port"] = sport
             base["destination.port"] = dport
         elif proto in {ICMP, ICMP6}:
@@ -242,28 +253,33 @@ def base_of(flow: Flow, name: str) -> Event:
     return base
 
 
-def event_of(flow: Flow, name: str) -> Event:  # noqa: PLR0915 - one piece on purpose: it is read from top to bottom
+_CATEGORY = ["network"]
+_WITH_PORTS = frozenset({TCP, UDP, 132})
+
+
+def event_of(flow: Flow, name: str) -> Event:
     """The flow's own event."""
-    event = base_of(flow, name).copy()
     first, last = flow.first, flow.last
     out_bytes, back_bytes = flow.out_bytes, flow.back_bytes
     out_packets, back_packets = flow.out_packets, flow.back_packets
-    event["@timestamp"] = stamp(first)
-    event["event.id"] = event_id(
-        b"flow", b"%b %d %d %d %d" % (flow.key, flow.proto, first, flow.number, flow.part)
-    )
-    event["event.dataset"] = "network.flow"
-    event["event.end"] = stamp(last)
-    event["event.duration"] = (last - first) * 1000 if last > first else 0
-    event["source.bytes"] = out_bytes
-    event["source.packets"] = out_packets
-    event["destination.bytes"] = back_bytes
-    event["destination.packets"] = back_packets
-    event["network.bytes"] = out_bytes + back_bytes
-    event["network.packets"] = out_packets + back_packets
-    event["citywatch.flow.payload.out_bytes"] = flow.out_load
-    event["citywatch.flow.payload.in_bytes"] = flow.back_load
-    event["citywatch.flow.reason"] = flow.reason
+    place = b"%b %d %d %d %d" % (flow.key, flow.proto, first, flow.number, flow.part)
+    event: Event = {
+        "@timestamp": stamp(first),
+        "event.id": event_id(b"flow", place),
+        "event.dataset": "network.flow",
+        **base_of(flow, name),
+        "event.end": stamp(last),
+        "event.duration": (last - first) * 1000 if last > first else 0,
+        "source.bytes": out_bytes,
+        "source.packets": out_packets,
+        "destination.bytes": back_bytes,
+        "destination.packets": back_packets,
+        "network.bytes": out_bytes + back_bytes,
+        "network.packets": out_packets + back_packets,
+        "citywatch.flow.payload.out_bytes": flow.out_load,
+        "citywatch.flow.payload.in_bytes": flow.back_load,
+        "citywatch.flow.reason": flow.reason,
+    }
     if flow.proto == TCP:
         event["citywatch.flow.state"] = state(flow)
         event["citywatch.flow.history"] = flow.history

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from citywatch.model import Event
@@ -68,11 +69,16 @@ def parse_head(raw: bytes) -> Head:
     for line in lines[:_MOST_HEADERS]:
         name, colon, value = line.partition(b":")
         if colon:
-            known = text(name.strip()).lower()
+            known = _header(name)
             head.names.append(known)
             if known not in head.headers:
                 head.headers[known] = text(value.strip())
     return head
+
+
+@lru_cache(maxsize=2048)
+def _header(raw: bytes) -> str:
+    return text(raw.strip()).lower()[:255]
 
 
 def decoded(target: str) -> str:
@@ -81,6 +87,8 @@ def decoded(target: str) -> str:
     >>> decoded("/a%252e%252E/b?x=1+Union%20select")
     '/a../b?x=1 union select'
     """
+    if "%" not in target:
+        return target.replace("+", " ").lower()
     known = target.encode("utf-8", "surrogatepass")
     for _ in range(_DECODINGS):
         after = unquote_to_bytes(known)

@@ -6,6 +6,7 @@ JA3 after github.com/salesforce/ja3, JA4 after FoxIO's technical note (TLS clien
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import md5, sha256
 
 _VERSIONS = {
@@ -41,6 +42,12 @@ def grease(value: int) -> bool:
 
 
 def _plain(values: list[int]) -> list[int]:
+    return _without_grease(tuple(values))
+
+
+@lru_cache(maxsize=4096)
+def _without_grease(values: tuple[int, ...]) -> list[int]:
+    """Programs say the same hello again and again. The list is shared: it is never changed."""
     return [value for value in values if not grease(value)]
 
 
@@ -82,8 +89,12 @@ def ja4(hello: Hello, transport: str = "t") -> str:
     signed = ",".join(f"{value:04x}" for value in _plain(hello.signatures))
     if signed:
         listed += "_" + signed
-    suites = ",".join(sorted(f"{value:04x}" for value in ciphers))
-    return f"{head}_{_cut(suites)}_{_cut(listed)}"
+    return f"{head}_{_suites(tuple(ciphers))}_{_cut(listed)}"
+
+
+@lru_cache(maxsize=1024)
+def _suites(ciphers: tuple[int, ...]) -> str:
+    return _cut(",".join(sorted(f"{value:04x}" for value in ciphers)))
 
 
 def _cut(words: str) -> str:

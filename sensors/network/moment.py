@@ -74,6 +74,7 @@ _ANSWERS = {
     58: {128: 129, 129: 128, 133: 134, 134: 133, 135: 136, 136: 135, 130: 131, 131: 130, 144: 145, 145: 144},
 }
 _PORTS = Struct(">HH").pack
+_PADDED = tuple(bytes((proto, 0)) for proto in range(256))
 
 
 def community_id(source: bytes, target: bytes, proto: int, sport: int, dport: int) -> str:
@@ -95,6 +96,22 @@ def community_id(source: bytes, target: bytes, proto: int, sport: int, dport: in
         near, far = far, near
     tail = _PORTS(near[1], far[1]) if ports else b""
     return _digest(near[0] + far[0] + bytes((proto, 0)) + tail)
+
+
+def community_of(key: bytes, back_key: bytes, proto: int) -> str:
+    """The same for a TCP, UDP or SCTP flow, from its raw keys (addresses, then ports, of both ways).
+
+    >>> way = bytes([128, 232, 110, 120, 66, 35, 250, 204, 136, 39, 0, 80])
+    >>> back = way[4:8] + way[:4] + way[10:] + way[8:10]
+    >>> community_of(way, back, 6) == community_of(back, way, 6) == "1:LQU9qZlK+B5F3KDmev6m5PMibrg="
+    True
+    """
+    ports = len(key) - 4
+    half = ports >> 1
+    if key[:half] + key[ports : ports + 2] > key[half:ports] + key[ports + 2 :]:
+        key = back_key
+    raw = sha1(b"\0\0" + key[:ports] + _PADDED[proto] + key[ports:], usedforsecurity=False).digest()
+    return "1:" + b2a_base64(raw, newline=False).decode("ascii")
 
 
 def _digest(rest: bytes) -> str:

@@ -22,6 +22,8 @@ _DNS_PORTS = frozenset({53, 5353, 5355})
 _DHCP_PORTS = frozenset({67, 68})
 _SMTP_PORTS = frozenset({25, 465, 587, 2525})
 _TELNET_PORTS = frozenset({23, 2323})
+_ENOUGH = 24
+"""Bytes by which every protocol here can be told."""
 
 
 class Protocols:
@@ -63,9 +65,8 @@ class Undecided:
             flow.load = data[:FIRST_LOAD]
         app = choose(self._sink, flow, out, data)
         if app is None:
-            if not out and not flow.load and data.startswith(b"220"):
-                return True  # a greeting that says nothing: hear the originator too
-            app = Watch()
+            wait = len(data) < _ENOUGH or (not out and data.startswith(b"220"))
+            app = Hesitant(self._sink) if wait else Watch()
         flow.app = app
         flow.protocol = app.protocol
         return app.feed(flow, out, data, us)
@@ -77,6 +78,43 @@ class Undecided:
 
     def close(self, flow: Flow) -> None:
         """Nothing was held back."""
+
+
+class Hesitant:
+    """Holds the first bytes of both sides until they are enough to tell."""
+
+    __slots__ = ("_held", "_sink")
+
+    protocol = ""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._held = {True: b"", False: b""}
+
+    def feed(self, flow: Flow, out: bool, data: bytes, us: int) -> bool:
+        """Decide again with what is known now, and hand everything over."""
+        held = self._held[out] = self._held[out] + data
+        if out and len(flow.load) < len(held) <= FIRST_LOAD:
+            flow.load = held
+        app = choose(self._sink, flow, out, held)
+        if app is None and len(held) < _ENOUGH:
+            return True
+        if app is None and not out and held.startswith(b"220") and not self._held[True]:
+            return len(held) < FIRST_LOAD * 16
+        app = flow.app = app or Watch()
+        flow.protocol = app.protocol
+        other = self._held[not out]
+        if other:
+            app.feed(flow, not out, other, us)
+        return app.feed(flow, out, held, us)
+
+    def gap(self, flow: Flow, out: bool, size: int) -> bool:
+        """The beginning is missing: nobody can tell."""
+        del flow, out, size
+        return False
+
+    def close(self, flow: Flow) -> None:
+        """Nothing was understood."""
 
 
 def choose(sink: Sink, flow: Flow, out: bool, data: bytes) -> Talk | None:

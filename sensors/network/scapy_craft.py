@@ -122,10 +122,10 @@ def lookup(
     """A DNS question and its answer."""
     number, port = scene.random.randrange(1 << 16), scene.port()
     asked = DNSQR(qname=name, qtype=kind)
-    question = DNS(id=number, rd=1, qd=asked)
+    question = DNS(id=number, rd=1, qd=[asked])
     scene.add(at, frame(client, RESOLVER) / UDP(sport=port, dport=53) / question)
-    found = DNSRR(rrname=name, type=kind, ttl=300, rdata=answer) if answer is not None else None
-    reply = DNS(id=number, qr=1, rd=1, ra=1, rcode=code, qd=asked, an=found)
+    found = [DNSRR(rrname=name, type=kind, ttl=300, rdata=answer)] if answer is not None else []
+    reply = DNS(id=number, qr=1, rd=1, ra=1, rcode=code, qd=[asked], an=found)
     scene.add(at + 0.012, frame(RESOLVER, client) / UDP(sport=53, dport=port) / reply)
 
 

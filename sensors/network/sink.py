@@ -9,6 +9,7 @@ from citywatch.model import Event
 from sensors.network.flow import Flow, base_of
 from sensors.network.moment import event_id, stamp
 
+_ESCAPES = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 161)) if code not in (9, 10, 13)}
 _TEXT_LIMIT = 8191
 """What the store indexes of a keyword."""
 
@@ -60,9 +61,7 @@ def text(raw: bytes) -> str:
         words = raw.decode("latin-1")
     if words.isprintable():
         return words
-    return "".join(
-        letter if letter.isprintable() or letter in "\t\r\n" else f"\\x{ord(letter):02x}" for letter in words
-    )
+    return words.translate(_ESCAPES)
 
 
 def filled(fields: dict[str, Any]) -> Event:

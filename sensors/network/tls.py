@@ -7,6 +7,7 @@ oddity.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
@@ -197,6 +198,11 @@ class Tls:
         self._sink.say(flow, "network.tls", self._us, fields)
 
 
+@lru_cache(maxsize=1024)
+def _suites(ciphers: tuple[int, ...]) -> list[str]:
+    return [suite(value) for value in ciphers if not ja4.grease(value)]
+
+
 def _named(name: str, names: list[str]) -> bool:
     """Does a certificate's name stand for this host (RFC 6125: a star for one label)?
 
@@ -215,9 +221,7 @@ def client_fields(hello: ja4.Hello, transport: str) -> Event:
             "tls.client.server_name": hello.name,
             "tls.client.ja3": ja4.ja3(hello),
             "citywatch.tls.client.ja4": ja4.ja4(hello, transport),
-            "tls.client.supported_ciphers": [
-                suite(value) for value in hello.ciphers[:128] if not ja4.grease(value)
-            ],
+            "tls.client.supported_ciphers": _suites(tuple(hello.ciphers[:128])),
             "tls.client.alpn": [name.decode("ascii", "backslashreplace") for name in hello.alpn[:16]],
         }
     )

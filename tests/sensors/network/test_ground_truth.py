@@ -16,8 +16,8 @@ from tests.sensors.network.packets import Kept
 pytestmark = pytest.mark.groundtruth
 REPO = Path(__file__).parents[3]
 
-# capture, rule, source (empty: any), destination (empty: any). One alert of that rule; what other rules may say
-# of the same traffic stands last.
+# capture, rule, source (empty: any), destination (empty: any). One alert of that rule; what other rules may
+# say of the same traffic stands last.
 EXPECTED: list[tuple[str, str, str, str, tuple[str, ...]]] = [
     ("port_scan/synscan.pcap", "vertical_scan", "172.16.0.8", "64.13.134.52", ()),
     ("port_scan/port_scan.pcap", "vertical_scan", "203.0.113.9", "198.51.100.7", ()),
@@ -64,7 +64,7 @@ EXPECTED: list[tuple[str, str, str, str, tuple[str, ...]]] = [
         "lookup_in_header",
         "172.16.238.1",
         "172.16.238.10",
-        ("java_class_fetched",),
+        ("java_class_fetched", "reverse_shell"),
     ),
     (
         "http_attack/WebattackRCE.pcap",
