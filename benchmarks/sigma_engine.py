@@ -106,12 +106,14 @@ def judge_with(judge: Engine) -> Callable[[Sequence[bytes]], int]:
 def check(rules: list[EventRule], lines: Sequence[bytes], chosen: Sequence[int]) -> tuple[int, int]:
     """Compare with the plain evaluator: pairs looked at, and how many differ."""
     judge = Engine(rules)
+    gated = {id(rule.gate): rule for rule in rules}.values()  # rules of one logsource share their gate
     wrong = 0
     for at in chosen:
         event = translate(orjson.loads(lines[at]))
         fast = {rule.rule.id for rule in judge.hits(event)}
+        gates = {id(rule.gate): oracle.matches(rule.gate, event) for rule in gated}
         for rule in rules:
-            slow = oracle.matches(rule.gate, event) and oracle.matches(rule.tree, event)
+            slow = gates[id(rule.gate)] and oracle.matches(rule.tree, event)
             wrong += slow is not (rule.rule.id in fast)
     return len(chosen) * len(rules), wrong
 
@@ -194,7 +196,7 @@ def main() -> None:  # noqa: PLR0915 - a list of measurements
     options.add_argument("--events", type=Path, default=DATA / "windows-attack-events.ndjson.gz")
     options.add_argument("--seconds", type=float, default=2.0)
     options.add_argument("--pairs", type=int, default=60, help="events checked against the plain evaluator")
-    options.add_argument("--all-pairs", action="store_true", help="check every event (a quarter of an hour)")
+    options.add_argument("--all-pairs", action="store_true", help="check every event (two minutes)")
     options.add_argument("--json", action="store_true")
     given = options.parse_args()
     lines = gzip.decompress(given.events.read_bytes()).splitlines()
