@@ -18,7 +18,7 @@ _PG_FAILED = re.compile(r'FATAL: {1,2}password authentication failed for user "(
 _MYSQL = re.compile(
     r"^(?:\d{8} \d\d:\d\d:\d\d,)?[^,]{1,255},(?P<user>[^,]{0,80}),(?P<client>[^,]{0,255}),\d+,\d+,"
     r"(?P<what>CONNECT|DISCONNECT|FAILED_CONNECT|QUERY|READ|WRITE|CREATE|ALTER|RENAME|DROP),"
-    r"(?P<db>[^,]{0,64}),(?P<object>.*?),?(?P<code>\d*)$",
+    r"(?P<db>[^,]{0,64}),(?P<rest>.*)$",
     re.DOTALL,
 )
 _PAIR = re.compile(r"\b([\w.-]{1,64})@([\w.-]{1,64})\b")
@@ -95,11 +95,13 @@ def _mysql(event: Event, found: re.Match[str] | None) -> bool:
     if found is None:
         return False
     _who(event, found["user"], found["db"], found["client"])
-    text = found["object"].strip().removeprefix("'").removesuffix("'")
+    before, comma, code = found["rest"].rpartition(",")
+    told = comma and code.isascii() and code.isdigit()
+    text = (before if told else found["rest"]).strip().removeprefix("'").removesuffix("'")
     if found["what"] == "QUERY":
         event["citywatch.database.statement"] = text.replace("\\'", "'")
     elif text:
         event["citywatch.database.object"] = text
-    good = found["code"] in {"", "0"} and found["what"] != "FAILED_CONNECT"
+    good = (not told or int(code[:9]) == 0) and found["what"] != "FAILED_CONNECT"
     action = "login" if found["what"] in {"CONNECT", "FAILED_CONNECT"} else found["what"]
     return _database(event, action, "success" if good else "failure")

@@ -15,6 +15,8 @@ _CLAM = re.compile(r"^(?P<path>/.{1,4096}?): (?P<name>\S{1,200}?)(?:\([0-9a-f]{3
 _FILTER = re.compile(
     r"\bIN=(?P<into>\S*) OUT=(?P<out>\S*) .*\bSRC=(?P<src>\S+) DST=(?P<dst>\S+) (?P<rest>.*)$", re.DOTALL
 )
+LONGEST = 2000
+"""Characters of a packet filter's line that are looked at; its own are shorter."""
 _PAIR = re.compile(r"\b([A-Z]{2,8})=(\S+)")
 _BLOCKED = re.compile(r"\b(?:BLOCK|DROP|DENY|REJECT)", re.IGNORECASE)
 
@@ -42,7 +44,7 @@ def _virus(event: Event, message: str) -> bool:
 
 
 def _packet(event: Event, message: str) -> bool:
-    found = _FILTER.search(message)
+    found = _FILTER.search(message[:LONGEST])
     if found is None:
         return False
     pairs = dict(_PAIR.findall(found["rest"])[:40])

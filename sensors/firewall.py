@@ -11,6 +11,7 @@ import csv
 import re
 from collections.abc import Callable
 from datetime import datetime
+from itertools import islice
 
 from citywatch.model import Event
 from sensors.address import address, count, port
@@ -19,9 +20,7 @@ from sensors.when import epoch, iso, written
 
 HEADLESS = re.compile(r"^(?:CEF:\d\||LEEF:[12]\.0\||date=\d{4}-\d\d-\d\d time=)")
 _CEF = re.compile(r"(?:^|\s)CEF:\d{1,2}\|")
-_CEF_PAIR = re.compile(
-    r"([A-Za-z0-9_.\[\]-]{1,60})=((?:[^=\\]|\\.)*?)(?=\s+[A-Za-z0-9_.\[\]-]{1,60}=|\s*$)", re.DOTALL
-)
+_CEF_KEY = re.compile(r"(?:^|(?<=\s))([A-Za-z0-9_.\[\]-]{1,60})=")
 _LEEF = re.compile(r"(?:^|\s)LEEF:([12])\.0\|([^|]*)\|([^|]*)\|([^|]*)\|([^|]*)\|(.*)$", re.DOTALL)
 _FORTI = re.compile(r'([a-zA-Z_][\w-]{0,40})=("(?:[^"\\]|\\.)*"|\S*)')
 _ASA = re.compile(r"%(?:ASA|FTD|PIX)-(?:\w+-)?(\d)-(\d{6}): (.*)$", re.DOTALL)
@@ -109,6 +108,8 @@ _READERS: dict[str, Callable[[object], str | int | None]] = {
     **dict.fromkeys(("source.bytes", "destination.bytes", "source.packets", "destination.packets"), count),
 }
 MOST = 200
+LONGEST_ASA = 600
+"""Characters of an ASA message that are looked at; its own are shorter."""
 PALO_LONGEST = 31
 
 
@@ -192,7 +193,7 @@ def _cef(event: Event, message: str) -> bool:
     grade = count(severity)
     if grade is not None:
         event["event.severity"] = grade
-    pairs = {key: _plain(value.strip()) for key, value in _CEF_PAIR.findall(rest)[:MOST]}
+    pairs = _extension(rest)
     _take(event, pairs)
     _time(event, pairs.get("rt") or pairs.get("end") or pairs.get("start"))
     _request(event, pairs.get("request"))
@@ -200,6 +201,13 @@ def _cef(event: Event, message: str) -> bool:
     if grade is not None and grade >= 4 and pairs.get("cat", "").lower() not in {"traffic", ""}:  # noqa: PLR2004
         event["event.dataset"] = "network.alert"
     return True
+
+
+def _extension(text: str) -> dict[str, str]:
+    """`key=value key=value`, where values may hold spaces: a value ends where the next key begins."""
+    keys = list(islice(_CEF_KEY.finditer(text), MOST))
+    ends = [key.start() for key in keys[1:]] + [len(text)]
+    return {key[1]: _plain(text[key.end() : end].strip()) for key, end in zip(keys, ends, strict=True)}
 
 
 def _labels(event: Event, pairs: dict[str, str]) -> None:
@@ -284,7 +292,7 @@ def _asa(event: Event, message: str) -> bool:
     found = _ASA.search(message)
     if found is None:
         return False
-    severity, number, text = found.groups()
+    severity, number, text = found[1], found[2], found[3][:LONGEST_ASA]
     _device(event, "Cisco", "ASA")
     event["event.code"], event["event.severity"] = number, int(severity)
     action = next((action for word, action in _ASA_ACTIONS if word in text), None)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -113,3 +115,29 @@ def test_no_line_raises_anything_but_a_value_error(line: str) -> None:
     except ValueError:
         return
     assert misfits(event) == []
+
+
+HEAD = "Jan 22 10:00:00 h1 "
+LONG = 32_000
+TRAPS = [
+    HEAD + "mysql: a,b,c,1,2,QUERY,d," + "1" * LONG + "x",
+    HEAD + "sudo: a : " + "PWD= ; " * (LONG // 7),
+    HEAD + "CEF:0|a|b|c|1|n|5|a=" + " " * LONG + "x",
+    HEAD + "CEF:0|a|b|c|1|n|5|" + "a" * LONG,
+    HEAD + "%ASA-4-106023: " + "tcp " * (LONG // 4),
+    HEAD + "%ASA-4-106023: " + "from 1" * (LONG // 6),
+    HEAD + "kernel: IN=a OUT=b " + "IN=a OUT=b " * (LONG // 11) + " SRC=",
+    HEAD + "sshd[1]: Failed password for " + " from 1 port " * (LONG // 13),
+    HEAD + "login: pam_unix(x:auth): authentication failure;" + " rhost" * (LONG // 6),
+    "type=A msg=audit(1.5:2): " + "a-" * (LONG // 2),
+    "<1>1 2026-11-22T10:00:00Z a b c d " + "[]" * (LONG // 2) + "[",
+    HEAD + "a " * (LONG // 2),
+]
+
+
+@pytest.mark.parametrize("line", TRAPS, ids=[str(number) for number in range(len(TRAPS))])
+def test_no_line_takes_long(line: str) -> None:
+    begin = process_time()
+    with suppress(ValueError):
+        LINES(line.encode())
+    assert process_time() - begin < 0.5

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
+from time import process_time
 
 import orjson
 import pytest
@@ -205,3 +207,13 @@ def check(line: bytes) -> None:
         return
     orjson.dumps(event)
     assert misfits(event) == []
+
+
+@pytest.mark.parametrize(
+    "request_", ["\\" * MAX_LINE, "GET " + "%25" * (MAX_LINE // 3), "GET /" + ".a" * (MAX_LINE // 2)]
+)
+def test_no_line_takes_long(request_: str) -> None:
+    begin = process_time()
+    with suppress(ValueError):
+        translate(b"10.0.0.1 - - " + AT + f' "{request_}" 200 1 "-" "-"'.encode())
+    assert process_time() - begin < 2
