@@ -79,6 +79,7 @@ class Rulebook:
             **{key: each.rule for part in parts for key, each in part.items()},
             **self.yara.rules,
         }
+        self.correlator.call({key: rule.title for key, rule in self.rules.items()})
         self.windows: Mapping[str, str] = {
             key: each.window for part in parts for key, each in part.items() if each.window
         }

@@ -125,6 +125,11 @@ class Correlator:
         """Ids of the rules whose hits must be fed."""
         return frozenset(self._by_base)
 
+    def call(self, titles: Mapping[str, str]) -> None:
+        """Say what rules are called in explanations, by id."""
+        for table in self._tables.values():
+            table.titles = titles
+
     def feed(self, rule_id: str, event: Event) -> list[Match]:
         """Take one hit of a rule; give the matches that it opens (chained ones too)."""
         tables = self._by_base.get(rule_id)

@@ -69,6 +69,8 @@ class Table:
         self.entries = self.evicted = self.late = self.dropped = 0
         self.outer: list[Table] = []
         """Correlations built on this one."""
+        self.titles: Mapping[str, str] = {}
+        """What rules are called in explanations, by id."""
         self.quiet = False
         """One of them does not want this one to speak for itself."""
         self._place = {base: place for place, base in enumerate(rule.base_ids)}
@@ -226,7 +228,8 @@ class Table:
             measure = f"{len(burst.seen)}{more} different"
         elif kind in TEMPORAL:
             name = "rules"
-            measure = ", ".join(self.rule.base_ids[place] for place in dict.fromkeys(rules)) or measure
+            named = (self.rule.base_ids[place] for place in dict.fromkeys(rules))
+            measure = ", ".join(self.titles.get(base, base) for base in named) or measure
         return Reason(field=name, value=measure, pattern=self.question.pattern)
 
 

@@ -162,6 +162,14 @@ def test_rules_that_belong_together(kind: str, order: list[tuple[str, int]], *, 
     assert bool(run(Correlator([both(kind)]), fed)[1]) is fires
 
 
+def test_an_explanation_calls_the_rules_by_their_titles_in_the_order_they_fired() -> None:
+    correlator = Correlator([both("temporal")])
+    correlator.call({"a": "Failed login", "b": "Login"})
+    matches, _ = run(correlator, [("b", event(0)), ("a", event(1))])
+    assert matches[0].reasons[0].value == "Login, Failed login"
+    assert matches[0].reasons[1].pattern == "group-by"
+
+
 def test_an_extended_condition_looks_back_for_what_must_not_have_been() -> None:
     asked = And((Ref("a"), Not(Ref("b"))))
     correlator = Correlator([both("temporal", expression=asked)])
