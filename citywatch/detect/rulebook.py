@@ -17,6 +17,7 @@ from citywatch.detect.sigma.engine import Engine
 from citywatch.detect.sigma.load import CorrelationRule, EventRule, FileRules, Refusal
 from citywatch.detect.sigma.match import match_of, problem_of
 from citywatch.detect.sigma.resolve import RuleSet, resolve
+from citywatch.detect.tuning import read_off
 from citywatch.detect.yara import Get, YaraRules
 from citywatch.errors import ContentError
 from citywatch.model import Event, Match, Problem, Rule, repeatable_id
@@ -110,7 +111,9 @@ class Rulebook:
             today: `2026-11-22`; exceptions that expired before no longer hold.
         """
         found = places(content_dir, extra)
-        ruleset = resolve([file for place in found for file in read_folder(place, cache)], today)
+        off = {key: f"{each.reason} ({each.by}, {each.day})" for place in found
+               for key, each in read_off(place.folder).items()}  # fmt: skip
+        ruleset = resolve([file for place in found for file in read_folder(place, cache)], today, off)
         yara = YaraRules.load([place.folder for place in found], cache=cache / "yara" if cache else None)
         book = cls(ruleset, yara=yara, evidence=evidence)
         if report is not None:

@@ -88,7 +88,7 @@ class FilterRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """A rule that was not loaded, and why: `refused`, or `not_ours` (no event of ours can answer it)."""
+    """A rule that is not in force, and why: `refused`, `not_ours` (no event of ours can answer it), `off`."""
 
     kind: str
     rule_id: str

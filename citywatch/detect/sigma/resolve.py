@@ -30,8 +30,14 @@ class RuleSet:
         return frozenset(fed - loud)
 
 
-def resolve(files: Iterable[FileRules], today: str = "") -> RuleSet:
-    """Put the rules of all files together. `today` (`2026-11-22`) ends exceptions that have expired."""
+def resolve(files: Iterable[FileRules], today: str = "", off: Mapping[str, str] | None = None) -> RuleSet:
+    """Put the rules of all files together.
+
+    Args:
+        files: what each file holds.
+        today: `2026-11-22`; exceptions that expired before no longer hold.
+        off: ids of rules that are switched off, and why.
+    """
     refusals: list[Refusal] = []
     known: dict[str, Known] = {}
     filters: list[FilterRule] = []
@@ -39,7 +45,9 @@ def resolve(files: Iterable[FileRules], today: str = "") -> RuleSet:
         refusals.extend(file.refusals)
         for rule in (*file.events, *file.correlations):
             first = known.get(rule.rule.id)
-            if first is None:
+            if off and rule.rule.id in off:
+                refusals.append(replace(_refuse(rule, f"is switched off: {off[rule.rule.id]}"), kind="off"))
+            elif first is None:
                 known[rule.rule.id] = rule
             else:
                 where = f"{first.rule.source}:{first.line}"
