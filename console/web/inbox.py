@@ -15,13 +15,14 @@ from datetime import timedelta
 from starlette.responses import Response
 
 from citywatch.clock import parse_stamp, stamp
+from citywatch.detect.fold import CARRIED
 from citywatch.model import Alert, AlertState, Severity, from_doc, to_doc
 from citywatch.ports import All, Condition, Either, Everything, Is, Not, Query, Record
 from console.web import suppress
 from console.web.accounts import write_audit
 from console.web.desk import Desk
 from console.web.door import Visit, Way
-from console.web.query import QueryError, read_alert_query
+from console.web.query import ALERT_FIELDS, QueryError, read_alert_query
 from console.web.scan import read_slice, split
 from console.web.show import link
 from console.web.suppress import Suppression
@@ -90,7 +91,9 @@ class Shelf:
     """Time ran out before the page was full."""
 
 
-def read_shelf(desk: Desk, ask: Ask, hiding: Sequence[Suppression], *, limit: int = PAGE) -> Shelf:
+def read_shelf(
+    desk: Desk, ask: Ask, hiding: Sequence[Suppression], *, limit: int = PAGE, loose: bool = False
+) -> Shelf:
     """Read one page of alerts with their states."""
     wanted = VIEWS.get(ask.state, VIEWS["open"])
     hiding = () if ask.hidden else hiding
@@ -106,7 +109,7 @@ def read_shelf(desk: Desk, ask: Ask, hiding: Sequence[Suppression], *, limit: in
         ]
 
     query = Query(where=ask.where(), order="last_seen", limit=limit, after=ask.after or None)
-    found = read_slice(desk, "alert", query, sift)
+    found = read_slice(desk, "alert", query, sift, loose=loose)
     rows = tuple(known[record.id] for record in found.records)
     if not ask.after and found.next is None:
         return Shelf(rows=rows, total=len(rows), exact=True, next=None)
@@ -146,7 +149,7 @@ def show_inbox(visit: Visit) -> Response:
         problem=problem,
         views=list(VIEWS),
         severities=[level.name for level in sorted(Severity, reverse=True)],
-        today=stamp(visit.house.clock())[:10],
+        fields=[*ALERT_FIELDS, *CARRIED],
         next_link=_link(ask, shelf.next) if shelf.next else "",
         first_link=_link(ask, "") if ask.after else "",
     )
@@ -209,7 +212,7 @@ def _chosen(visit: Visit) -> list[Alert]:
     hiding = suppress.active(visit.house.store, visit.house.clock)
     chosen: list[Alert] = []
     for _ in range(_MOST_PAGES):
-        shelf = read_shelf(desk, ask, hiding, limit=1000)
+        shelf = read_shelf(desk, ask, hiding, limit=2000, loose=True)
         chosen += [row.alert for row in shelf.rows]
         if shelf.next is None or len(chosen) >= _MOST_AT_ONCE:
             break

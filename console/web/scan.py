@@ -81,9 +81,24 @@ def _hot(condition: Condition, names: Sequence[str]) -> bool:
 
 
 def read_slice(
-    desk: Desk, kind: str, query: Query, sift: Sift | None = None, *, budget_s: float = BUDGET_S
+    desk: Desk,
+    kind: str,
+    query: Query,
+    sift: Sift | None = None,
+    *,
+    budget_s: float = BUDGET_S,
+    loose: bool = False,
 ) -> Slice:
-    """Read one page. `sift` judges what no condition can say, such as a state kept in another record."""
+    """Read one page.
+
+    Args:
+        desk: whose eyes to read with.
+        kind: which records.
+        query: as for the store.
+        sift: judges what no condition can say, such as a state kept in another record.
+        budget_s: no further step is begun after this time.
+        loose: the page may be longer than asked for (cheaper, where nobody looks at it).
+    """
     hot, cold = split(kind, query.where, indexed=desk.indexes_all)
     judge = judge_of(cold)
     if isinstance(cold, Everything) and sift is None:
@@ -101,7 +116,7 @@ def read_slice(
         if sift is not None:
             good = _sifted(page.records, good, sift)
         places = [place for place, yes in enumerate(good) if yes]
-        room = query.limit - len(kept)
+        room = len(places) if loose else query.limit - len(kept)
         kept += [page.records[place] for place in places[:room]]
         if len(places) > room:  # the page ends amid this step: read just so far to have its cursor
             upto = desk.find(kind, replace(asked, limit=places[room - 1] + 1))

@@ -121,6 +121,21 @@ if (kept !== null && rows().length && document.body.contains($("#deeds"))) {
 
 let quiet = false;
 
+// -- completion: the browser's own list, for the word that is being typed --------------------------------
+const box = $("input[data-complete]");
+if (box) {
+  const names = all("#fields option").map((option) => option.value);
+  const list = document.createElement("datalist");
+  list.id = "completions";
+  box.after(list);
+  box.setAttribute("list", "completions");
+  box.addEventListener("input", () => {
+    const [, before, word] = /^(.*?[\s(-]|)([^\s(:"]*)$/s.exec(box.value) || ["", "", ""];
+    const fitting = word.length < 2 ? [] : names.filter((name) => name.includes(word) && name !== word).slice(0, 15);
+    list.replaceChildren(...fitting.map((name) => new Option(name, before + name + ":")));
+  });
+}
+
 // -- live ----------------------------------------------------------------------------------------------
 function refresh() {
   const form = $("#filter");
