@@ -11,13 +11,14 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
 import orjson
 
 from citywatch.clock import stamp
-from citywatch.detect.rulebook import Place, Rulebook, places, read_folder
+from citywatch.detect.rulebook import Place, Rulebook, read_folder
 from citywatch.detect.sigma.resolve import RuleSet, resolve
 from citywatch.errors import ContentError
 from citywatch.model import Event, Match, repeatable_id
@@ -73,10 +74,18 @@ def _filled(event: dict[str, Any], source: str, number: int, index: int) -> Even
     }
 
 
-def rules_of(path: Path, content_dir: Path | None = None) -> RuleSet:
+def rules_of(path: Path) -> RuleSet:
     """The rules of one file, with those of its folder that it may refer to."""
-    root = content_dir or path.parent
-    return resolve(read_folder(places(root, ())[0] if content_dir else Place(folder=root, name=root.name)))
+    folder = path.parent
+    seen = ((file.name, file.stat().st_mtime_ns, file.stat().st_size) for file in folder.rglob("*.y*ml"))
+    return _folder(folder, tuple(sorted(seen)))
+
+
+@lru_cache(maxsize=16)
+def _folder(folder: Path, seen: tuple[tuple[str, int, int], ...]) -> RuleSet:
+    """A folder is read once for all its samples, and again when a file in it changes."""
+    del seen
+    return resolve(read_folder(Place(folder=folder, name=folder.name)))
 
 
 def judge(ruleset: RuleSet, rule_file: str, sample: Sample) -> list[Match]:

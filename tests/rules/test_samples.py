@@ -36,8 +36,8 @@ def test_every_rule_has_a_uuid_a_title_in_both_languages_and_guides() -> None:
             rule = each.rule
             assert str(UUID(key)) == key, rule.source
             assert rule.title, rule.source
-            assert rule.description, rule.source
             if key not in ruleset().silent:
+                assert rule.description, rule.source
                 assert rule.title_vi, rule.source
                 assert rule.guide_vi, rule.source
                 assert rule.guide_en, rule.source
