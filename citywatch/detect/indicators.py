@@ -60,6 +60,8 @@ FIELDS: dict[str, str] = {
     "citywatch.portal.change.forms": "url",
 }
 """Where events can hold what indicators name, and how the value is read there."""
+_HELD = frozenset(FIELDS)
+_RANK = {name: rank for rank, name in enumerate(FIELDS)}
 INBOUND = frozenset({"source.ip", "client.ip", "source.domain"})
 """The stranger came to us: noise of the internet compared with one of ours going there."""
 
@@ -236,10 +238,8 @@ class Indicators:
         """The indicators that this event meets, each once, in the first field that holds it."""
         found: dict[tuple[str, str, str], Hit] = {}
         seen = self._seen
-        for name, how in FIELDS.items():
-            value = event.get(name)
-            if value is None:
-                continue
+        for name in sorted(_HELD.intersection(event), key=_RANK.__getitem__):
+            how, value = FIELDS[name], event[name]
             many = cast("list[Any]", value) if isinstance(value, list) else (value,)
             for one in many:
                 if not isinstance(one, str):
