@@ -10,8 +10,7 @@ import os
 import selectors
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +41,12 @@ class Dissector:
         *,
         program: Path = _PROGRAM,
         patience_s: float = PATIENCE_S,
-        timer: Callable[[], float] = time.monotonic,
+        start_patience_s: float = START_PATIENCE_S,
     ) -> None:
         self.deaths = 0
         self._program = program
         self._patience_s = patience_s
-        self._timer = timer
+        self._start_patience_s = start_patience_s
         self._process: subprocess.Popen[bytes] | None = None
         self._fresh = True
 
@@ -97,7 +96,7 @@ class Dissector:
         with selectors.DefaultSelector() as selector:
             selector.register(process.stdout, selectors.EVENT_READ)
             while True:
-                patience = START_PATIENCE_S if self._fresh else self._patience_s
+                patience = self._start_patience_s if self._fresh else self._patience_s
                 if not selector.select(patience):
                     raise Gone(f"no answer from the dissecting process in {patience:g} s")
                 data = os.read(process.stdout.fileno(), 1 << 16)

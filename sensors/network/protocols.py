@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sensors.network import dcerpc, http, kerberos, rdp, rtsp, smb, tls
+from sensors.network import dcerpc, http, kerberos, quic, rdp, rtsp, smb, socks, tls
 from sensors.network.dns import DnsOverTcp, DnsOverUdp
 from sensors.network.flow import FIRST_LOAD, Flow, Talk
 from sensors.network.ftp import Ftp
@@ -44,6 +44,8 @@ class Protocols:
             return self._dns
         if dport in _DHCP_PORTS and sport in _DHCP_PORTS:
             return self._dhcp
+        if quic.is_quic(load):
+            return quic.Quic(self._sink)
         if dport == 88 and load[:1] in {b"\x6a", b"\x6c"}:
             return kerberos.Kerberos(self._sink, framed=False)
         return None
@@ -152,6 +154,7 @@ _BY_BYTES: tuple[tuple[Callable[[bytes], bool], Callable[[Sink], Talk]], ...] = 
     (rdp.is_rdp, rdp.Rdp),
     (rtsp.is_rtsp, rtsp.Rtsp),
     (kerberos.is_kerberos, _kerberos),
+    (socks.is_socks, socks.Socks),
 )
 
 

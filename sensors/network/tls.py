@@ -185,16 +185,7 @@ class Tls:
         self._told = True
         fields = self._fields
         fields["tls.established"] = established
-        name = fields.get("tls.client.server_name")
-        if name:
-            names = fields.get("tls.server.x509.alternative_names")
-            if names and not name.replace(".", "").isdigit():
-                fields["citywatch.tls.mismatch"] = not _named(name, names)
-            fields["destination.domain"] = name
-            fields["url.domain"] = name
-            registered = parts(name)[1]
-            if registered:
-                fields["url.registered_domain"] = registered
+        named_fields(fields)
         self._sink.say(flow, "network.tls", self._us, fields)
 
 
@@ -211,6 +202,21 @@ def _named(name: str, names: list[str]) -> bool:
     """
     above = name.partition(".")[2]
     return any(each.lower() in {name, f"*.{above}"} for each in names)
+
+
+def named_fields(fields: Event) -> None:
+    """What follows from the name that was asked for."""
+    name = fields.get("tls.client.server_name")
+    if not name:
+        return
+    names = fields.get("tls.server.x509.alternative_names")
+    if names and not name.replace(".", "").isdigit():
+        fields["citywatch.tls.mismatch"] = not _named(name, names)
+    fields["destination.domain"] = name
+    fields["url.domain"] = name
+    registered = parts(name)[1]
+    if registered:
+        fields["url.registered_domain"] = registered
 
 
 def client_fields(hello: ja4.Hello, transport: str) -> Event:
