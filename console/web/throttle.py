@@ -49,9 +49,14 @@ class Throttle:
                 self._failures.popitem(last=False)
 
     def succeeded(self, address: str, account: str) -> None:
-        """Forget the wrong guesses of this account from this address."""
+        """Take back the try that was counted, and forget this account's wrong guesses from this address."""
         with self._lock:
-            self._failures.pop(f"p:{address}\0{account}", None)
+            for key, _ in _keys(address, account):
+                when, count = self._failures.get(key, (0, 0))
+                if count > 1 and not key.startswith("p:"):
+                    self._failures[key] = (when, count - 1)
+                else:
+                    self._failures.pop(key, None)
 
 
 def _keys(address: str, account: str) -> tuple[tuple[str, int], ...]:

@@ -126,6 +126,17 @@ def test_guessing_is_slowed_down_for_the_guesser_and_not_for_the_owner(
     assert "quá nhiều lần" in browser.log_in("lan").text
 
 
+def test_an_office_behind_one_address_is_not_locked_out_by_logging_in(house: SmallHouse) -> None:
+    throttle = Throttle(house.clock)
+    for number in range(100):
+        assert throttle.wait_s("10.0.0.1", f"user{number}") == 0
+        throttle.failed("10.0.0.1", f"user{number}")  # counted before the password is looked at
+        throttle.succeeded("10.0.0.1", f"user{number}")
+    for number in range(20):
+        throttle.failed("10.0.0.1", f"other{number}")
+    assert throttle.wait_s("10.0.0.1", "user1") > 0
+
+
 @pytest.mark.usefixtures("city")
 def test_a_session_is_new_with_every_login_and_gone_with_the_logout(browser: Browser) -> None:
     browser.cookies.set("citywatch_session", "chosen-by-a-stranger", domain="localhost.local")
