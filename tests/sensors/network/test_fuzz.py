@@ -77,7 +77,9 @@ STARTS: dict[str, list[tuple[bool, bytes]]] = {
         (True, b"Subject: x\r\nContent-Type: text/plain; name=a.txt\r\n\r\nhi\r\n.\r\n"),
     ],
     "ssh": [(True, b"SSH-2.0-a\r\n\0\0\0\x0c\x0a\x14" + bytes(10)), (False, b"SSH-2.0-b\r\n")],
-    "dns": [(True, bytes.fromhex("001a123401000001000000000000056861 6e6f6902766e0000010001"))],
+    "telnet": [
+        (False, b"\xff\xfd\x01login: "), (True, b"root\r\n"), (False, b"Password: "), (True, b"x\r\n"),
+    ],
     "tls": [(True, bytes.fromhex("160301002f0100002b0303") + bytes(41))],
 }  # fmt: skip
 

@@ -124,7 +124,8 @@ def test_a_mail_is_told_with_its_attachment_kept(tmp_path: Path) -> None:
     )
     turns = [
         ("<", b"220 mx ESMTP\r\n"), (">", b"EHLO a\r\n"), ("<", b"250 mx\r\n"),
-        (">", b"MAIL FROM:<a@x.test>\r\n"), ("<", b"250 ok\r\n"), (">", b"RCPT TO:<b@y.test>\r\n"), ("<", b"250 ok\r\n"), (">", b"DATA\r\n"),
+        (">", b"MAIL FROM:<a@x.test>\r\n"), ("<", b"250 ok\r\n"), (">", b"RCPT TO:<b@y.test>\r\n"),
+        ("<", b"250 ok\r\n"), (">", b"DATA\r\n"),
         ("<", b"354 go\r\n"), (">", mail), ("<", b"250 taken\r\n"),
     ]  # fmt: skip
     (event,) = told(tmp_path, "smtp", turns, 25)
