@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from sensors.portal.model.features import calmed, features_of
+from sensors.portal.model.features import features_of, how_signed, settled
 from sensors.portal.page import Page
 from sensors.portal.signs import find_signs
 
@@ -42,4 +42,4 @@ def judge_defaced(page: Page) -> Defaced:
     score = 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, total))))
     everything = "\n".join([page.title, *(block.text for block in page.blocks)])
     signs = find_signs(everything).names
-    return Defaced(score=round(calmed(score, signed=bool(signs)), 3), signs=signs)
+    return Defaced(score=round(settled(score, how_signed(page)), 3), signs=signs)

@@ -48,7 +48,7 @@ class Spam:
 @cache
 def _words() -> tuple[ahocorasick_rs.AhoCorasick, tuple[str, ...], tuple[float, ...]]:
     rows = [line.split("\t") for line in _TABLE.read_text(encoding="utf-8").splitlines()[1:] if line]
-    words = tuple(row[0] for row in rows)
+    words = tuple(fold(row[0]) for row in rows)
     machine = ahocorasick_rs.AhoCorasick(list(words), matchkind=ahocorasick_rs.MatchKind.LeftmostLongest)
     return machine, words, tuple(float(row[1]) for row in rows)
 

@@ -19,6 +19,7 @@ from sensors.portal.spelling import fold, unleet
 BITS = 14
 _MASK = (1 << BITS) - 1
 _TEXT = 4_000
+_SIGNED_TITLE = 0.7
 _STEPS = (0, 1, 3, 8, 20, 50, 120, 300, 800, 2000, 6000, 20000)
 _LIKED = tuple((Path(__file__).parent / "liked.txt").read_text(encoding="utf-8").splitlines())
 """What defacers like to build with, as it stands in the source."""
@@ -85,11 +86,17 @@ def features_of(page: Page) -> dict[int, float]:
     return found
 
 
-def is_signed(page: Page) -> bool:
-    """A defacer's sentence stands in the page, in sight or not."""
-    return bool(find_signs("\n".join([page.title, *(block.text for block in page.blocks)])).names)
+def how_signed(page: Page) -> int:
+    """Whether a defacer's sentence stands in the page: 0 nowhere, 1 somewhere (also hidden), 2 its title."""
+    if find_signs(page.title).score >= _SIGNED_TITLE:
+        return 2
+    return int(bool(find_signs("\n".join([page.title, *(block.text for block in page.blocks)])).names))
 
 
-def calmed(score: float, *, signed: bool) -> float:
-    """A page without any defacer's sentence must look the part much more."""
-    return score if signed else score * 0.75
+def settled(score: float, signed: int) -> float:
+    """The model's score and the signs together.
+
+    Without any defacer's sentence a page must look the part much more; one that bears it as its title is
+    called.
+    """
+    return (score * 0.75, score, max(score, 0.9))[signed]

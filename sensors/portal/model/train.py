@@ -20,7 +20,7 @@ from hashlib import blake2b
 from pathlib import Path
 from random import Random
 
-from sensors.portal.model.features import BITS, calmed, features_of, features_of_text, is_signed
+from sensors.portal.model.features import BITS, features_of, features_of_text, how_signed, settled
 from sensors.portal.model.vietnamese import defaced_pages, honest_pages
 from sensors.portal.walk import parse_page
 
@@ -42,8 +42,8 @@ class Example:
     defaced: bool
     group: str
     kind: str
-    signed: bool = True
-    """A defacer's sentence stands in it."""
+    signed: int = 1
+    """Whether a defacer's sentence stands in it, as `how_signed` says."""
     weight: float = 1.0
     name: str = ""
 
@@ -77,7 +77,7 @@ def read_examples(folder: Path) -> Iterator[Example]:
             weight = 0.5 if is_text else 4.0 if defaced else 1.0
             group = "texts" if is_text else row["repo"]
             yield Example(features=found, defaced=defaced, group=group, kind=row["label"], weight=weight,
-                          signed=is_text or is_signed(page), name=row["file"])  # fmt: skip
+                          signed=1 if is_text else how_signed(page), name=row["file"])  # fmt: skip
     yield from _made(defaced_pages(), kind="made_vi", defaced=True)
     yield from _made(honest_pages(), kind="made_honest_vi", defaced=False)
 
@@ -85,7 +85,7 @@ def read_examples(folder: Path) -> Iterator[Example]:
 def _made(pages: Iterable[tuple[str, str]], *, kind: str, defaced: bool) -> Iterator[Example]:
     for number, (body, group) in enumerate(pages):
         page = parse_page(body.encode(), _URL)
-        signed = is_signed(page)
+        signed = how_signed(page)
         yield Example(features=features_of(page), defaced=defaced, group=group, kind=kind, signed=signed,
                       name=str(number))  # fmt: skip
 
@@ -123,7 +123,7 @@ def cross_validate(examples: Sequence[Example]) -> list[tuple[Example, float]]:
         known = [item for item in examples if fold_of(item.group) != fold or item.group == "texts"]
         model = train(known)
         held = [item for item in examples if fold_of(item.group) == fold and item.group != "texts"]
-        scored += [(item, calmed(model.score(item.features), signed=item.signed)) for item in held]
+        scored += [(item, settled(model.score(item.features), item.signed)) for item in held]
     return scored
 
 
