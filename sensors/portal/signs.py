@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from sensors.portal.spelling import fold, unleet
@@ -38,6 +38,7 @@ def _signs() -> tuple[tuple[str, float, tuple[str, ...], re.Pattern[str]], ...]:
     )
 
 
+@lru_cache(maxsize=4)  # several witnesses ask of the same page, one after the other
 def find_signs(text: str) -> Signs:
     """Find a defacer's sentences.
 
