@@ -61,7 +61,7 @@ _LOADS = re.compile(
     r"""(?:src\s*=|fetch\(|importScripts\(|getScript\(|sendBeacon\(|\.open\(\s*["']\w+["']\s*,)"""
     r"""\s*\\?["'`]((?:https?:)?//[^"'`\\]{3,200})"""
 )
-_URL = re.compile(r"(?:https?:)?//([A-Za-z0-9.-]{3,100}\.[A-Za-z]{2,20})")
+_URL = re.compile(r"(?:https?:)?//([A-Za-z0-9.-]{1,100}\.[A-Za-z]{2,20})")
 
 
 @cache
