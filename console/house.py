@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from console.pulse import Pulse
 
 
+JUDGE, SHIPPER = "judge", "store"
+"""Who follows the journal: what either has not taken is never dropped."""
+
+
 def default_data() -> Path:
     """Where an installation is when nobody says: CITYWATCH_DATA, else the user's data folder."""
     chosen = os.environ.get("CITYWATCH_DATA")
@@ -64,6 +68,7 @@ class House:
             cap_mb=wanted.cap_mb,
             drop_oldest=wanted.drop_oldest,
             clock=self.clock,
+            readers=(JUDGE, SHIPPER),
         )
         self._closing.append(journal)
         return journal

@@ -21,31 +21,43 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("citywatch")
 
-_clocks: dict[int, schedule.Scheduler] = {}
+EVERY_S = 60
+
+_plans: dict[int, schedule.Scheduler] = {}
+_done: dict[int, int] = {}
 
 
 def tick(house: House) -> int:
-    """Do the night's work if its time has come; give how many jobs ran."""
-    plan = _clocks.get(id(house))
+    """Do the night's work if its time has come and it was not begun yet; give how many jobs ran."""
+    plan = _plans.get(id(house))
     if plan is None:
-        plan = _clocks[id(house)] = _plan(house)
-        # What was missed while the service was down is made up for now.
-        return _night(house) if _is_late(house) else 0
-    before = house.judge.judged
+        plan = _plans[id(house)] = schedule.Scheduler()
+        plan.every(EVERY_S).seconds.do(_night_if_due, house)
+        # A night that was missed while the service was down is made up for now.
+        return _night_if_due(house)
+    done = _done.get(id(house), 0)
     plan.run_pending()
-    return int(house.judge.judged > before)
+    return _done.get(id(house), 0) - done
 
 
-def _plan(house: House) -> schedule.Scheduler:
-    plan = schedule.Scheduler()
-    plan.every().day.at(house.settings.watch.nightly_at, house.settings.timezone).do(_night, house)
-    return plan
+def _night_if_due(house: House) -> int:
+    if not is_due(house.clock(), house.settings.timezone, house.settings.watch.nightly_at):
+        return 0
+    ran = _night(house)
+    _done[id(house)] = _done.get(id(house), 0) + ran
+    return ran
 
 
-def _is_late(house: House) -> bool:
-    now = house.clock().astimezone(ZoneInfo(house.settings.timezone))
-    hour, minute = map(int, house.settings.watch.nightly_at.split(":"))
-    return now >= now.replace(hour=hour, minute=minute, second=0, microsecond=0)
+def is_due(now: datetime, timezone: str, nightly_at: str) -> bool:
+    """The local time of day has come.
+
+    >>> is_due(datetime.fromisoformat("2026-11-22T20:00:00+00:00"), "Asia/Ho_Chi_Minh", "02:00")
+    True
+    >>> is_due(datetime.fromisoformat("2026-11-22T18:00:00+00:00"), "Asia/Ho_Chi_Minh", "02:00")
+    False
+    """
+    local = now.astimezone(ZoneInfo(timezone))
+    return local.strftime("%H:%M") >= nightly_at
 
 
 def night_of(now: datetime, timezone: str) -> str:

@@ -109,9 +109,10 @@ class Service:
         yield Part(name="judge", step=self._judge, pause_s=0.05)
         yield Part(name="ship", step=shipper.step, pause_s=0.2)
         yield Part(name="respond", step=house.runner.tick, pause_s=0.2)
-        yield Part(name="portals", step=self._portals, pause_s=5.0)
-        yield Part(name="nightly", step=self._nightly, pause_s=20.0)
         yield Part(name="pulse", step=self._pulse, pause_s=5.0)
+        if not self._until_idle:
+            yield Part(name="portals", step=self._portals, pause_s=5.0)
+            yield Part(name="nightly", step=self._nightly, pause_s=20.0)
 
     def _loop(self, part: Part) -> None:
         pause = part.pause_s
