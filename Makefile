@@ -34,11 +34,11 @@ check: setup-dev
 	$(RUN)/lint-imports --no-cache
 
 test: setup-machine
-	$(RUN)/pytest -q -m "not long" $(ARGS)
+	@bash tests/run.sh -q -n 2 --dist loadfile -m "not long" $(ARGS)
 
 # The long ones; fails where ground truth, Chromium or Elasticsearch is absent.
 acceptance: setup-machine
-	CITYWATCH_TEST_REQUIRE=1 $(RUN)/pytest -q --timeout=3600 $(ARGS)
+	CITYWATCH_TEST_REQUIRE=1 bash tests/run.sh -q --timeout=3600 $(ARGS)
 
 format: setup-dev
 	$(RUN)/ruff format .

@@ -220,7 +220,8 @@ class Judge:
             return 0
         alerts = dict(self._pending)
         self._store.put_many("alert", {alert.id: to_doc(alert) for alert in alerts.values()})
-        for alert in alerts.values():
+        # In the order of the events that opened them: which alert opens a run must not hang on a restart.
+        for alert in sorted(alerts.values(), key=_opened):
             self._start(alert)
         done: dict[str, bytes | None] = {_PENDING + alert_id: None for alert_id in alerts}
         self._journal.commit(JUDGE, self._journal.cursor(JUDGE), state=done)
@@ -235,6 +236,10 @@ class Judge:
             self.flush()
         self.flush()
         return total
+
+
+def _opened(alert: Alert) -> tuple[int, str]:
+    return int(alert.event.get("event.sequence", alert.sequence)), alert.id
 
 
 def _prefixed(prefix: str, state: Mapping[str, bytes | None]) -> dict[str, bytes | None]:

@@ -32,7 +32,8 @@ def tick(house: House) -> int:
     plan = _plans.get(id(house))
     if plan is None:
         plan = _plans[id(house)] = schedule.Scheduler()
-        plan.every(EVERY_S).seconds.do(_night_if_due, house)
+        every = plan.every(EVERY_S).seconds
+        every.do(_night_if_due, house)  # pyright: ignore[reportUnknownMemberType] - loosely typed there
         # A night that was missed while the service was down is made up for now.
         return _night_if_due(house)
     done = _done.get(id(house), 0)

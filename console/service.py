@@ -79,8 +79,8 @@ class Service:
         """Until somebody stops the service."""
         self._stop.wait()
 
-    def ask_to_stop(self) -> None:
-        """May be called from a signal handler."""
+    def ask_to_stop(self, *_: object) -> None:
+        """May be called from a signal handler, and as one."""
         self._stop.set()
 
     def wait_idle(self) -> None:
@@ -150,10 +150,15 @@ class Service:
             if is_gathered(path, house.journal):
                 continue
             outcome = gather(
-                sensor, path, house.journal, report=house.pulse.problem, keep=house.evidence.keep
+                sensor,
+                path,
+                house.journal,
+                report=house.pulse.problem,
+                keep=house.evidence.keep,
+                whole=self._until_idle or _is_at_rest(path),
             )
             house.pulse.count(f"sensor:{sensor.name}", events=outcome.new, sources=1)
-            done += 1
+            done += outcome.new
         self._gathered.set()
         return done
 
@@ -215,7 +220,7 @@ def serve(
             raise CityWatchError(f"{house.settings.data}: another service judges here already; stop it first")
         web = _web(house, *address) if address else None
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: service.ask_to_stop())
+            signal.signal(number, service.ask_to_stop)
         service.start()
         if web:
             Thread(target=web.run, name="console", daemon=True).start()
@@ -240,7 +245,12 @@ def _web(house: House, host: str, port: int) -> uvicorn.Server:
         code = new_one_time_code(house.store, house.clock)
         log.info("nobody can log in yet: open /login and make the first account with this code: %s", code)
     config = uvicorn.Config(
-        make_app(cast("HouseView", house)), host=host, port=port, log_level="warning", server_header=False
+        make_app(cast("HouseView", house)),
+        host=host,
+        port=port,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=2,
     )
     server = uvicorn.Server(config)
     log.info("console: http://%s:%d/", host, port)

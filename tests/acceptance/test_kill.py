@@ -50,7 +50,8 @@ def snapshot(data: Path) -> dict[str, Any]:
         "events": {event["event.id"]: without(event, "event.ingested") for event in events},
         "alerts": {key: without(doc, "event") for key, doc in alerts.items()},
         "tickets": {t.key: (t.title, t.agency, t.severity, t.state, sorted(t.alert_ids)) for t in tickets},
-        "runs": {key: doc["state"] for key, doc in runs.items()},
+        # A run is told by its playbook and group: its id follows from the alert that reached it first.
+        "runs": sorted((doc["playbook"], doc["group_id"], doc["state"]) for doc in runs.values()),
     }
 
 
