@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
@@ -27,21 +29,29 @@ def groundtruth() -> Path:
 
 
 @pytest.fixture(scope="session")
-def elasticsearch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def elasticsearch() -> Iterator[str]:
     """URL of a real Elasticsearch: CITYWATCH_TEST_ELASTICSEARCH, else one started here on a free port."""
     given = os.environ.get("CITYWATCH_TEST_ELASTICSEARCH")
     if given:
         yield given
         return
-    folder = tmp_path_factory.mktemp("elasticsearch")
     script = Path(__file__).with_name("elasticsearch.sh")
-    started = subprocess.run(
-        [script, "start", "--port", "0", "--dir", folder], capture_output=True, text=True, check=False
-    )
-    if started.returncode:
-        absent(f"no Elasticsearch: {started.stderr.strip() or 'tests/elasticsearch.sh failed'}")
-    yield started.stdout.strip().splitlines()[-1]
-    subprocess.run([script, "stop", "--dir", folder], check=True)
+    with server_folder() as folder:
+        started = subprocess.run(
+            [script, "start", "--port", "0", "--dir", folder], capture_output=True, text=True, check=False
+        )
+        if started.returncode:
+            absent(f"no Elasticsearch: {started.stderr.strip() or 'tests/elasticsearch.sh failed'}")
+        yield started.stdout.strip().splitlines()[-1]
+        subprocess.run([script, "stop", "--dir", folder], check=True)
+
+
+@contextmanager
+def server_folder() -> Generator[Path]:
+    """A folder that the server's own user can reach: pytest's are closed to all but the one who runs it."""
+    with tempfile.TemporaryDirectory(prefix="citywatch-test-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
 
 
 def absent(what: str) -> NoReturn:

@@ -18,7 +18,7 @@ from citywatch.ports import Is, Like, Query, Store, Text
 from citywatch.settings import Elastic
 from citywatch.store.elastic import ElasticStore
 from tests.citywatch.store.contract import StoreContract, event, numbers
-from tests.conftest import absent
+from tests.conftest import absent, server_folder
 
 pytestmark = pytest.mark.elasticsearch
 SCRIPT = Path(__file__).parents[2] / "elasticsearch.sh"
@@ -161,24 +161,24 @@ class Gate:
 
 
 @pytest.fixture(scope="module")
-def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+def secured() -> Iterator[tuple[str, Path]]:
     """URL and certificate folder of a server with TLS and users."""
     given = os.environ.get("CITYWATCH_TEST_ELASTICSEARCH_SECURE")
     if given:  # URL, space, folder
         url, _, folder = given.partition(" ")
         yield url, Path(folder)
         return
-    folder = tmp_path_factory.mktemp("secured")
-    started = subprocess.run(
-        [SCRIPT, "start", "--secure", "--port", "0", "--heap", "512m", "--dir", folder],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if started.returncode:
-        absent(f"no Elasticsearch with TLS: {started.stderr.strip()[-300:]}")
-    yield started.stdout.strip().splitlines()[-1], folder / "certs"
-    subprocess.run([SCRIPT, "stop", "--dir", folder], check=True)
+    with server_folder() as folder:
+        started = subprocess.run(
+            [SCRIPT, "start", "--secure", "--port", "0", "--heap", "512m", "--dir", folder],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if started.returncode:
+            absent(f"no Elasticsearch with TLS: {started.stderr.strip()[-300:]}")
+        yield started.stdout.strip().splitlines()[-1], folder / "certs"
+        subprocess.run([SCRIPT, "stop", "--dir", folder], check=True)
 
 
 @pytest.mark.timeout(400)
