@@ -1,7 +1,7 @@
 """How fast do the alerts of a storm become the right tickets?
 
-10,000 alerts of 40 sources at 1,000 a second (as the judge would hand them on, in batches), on SQLite with the
-house's own playbooks. An oracle says which tickets there must be: one for each source, with all its alerts.
+10,000 alerts of 40 sources at 1,000 a second (in batches, as the judge hands them on), on SQLite with our own
+playbooks. An oracle says which tickets there must be: one for each source, with all its alerts.
 Prints the time from an alert's arrival to its source's ticket, and how long the whole took.
 
     .venv/bin/python benchmarks/respond.py [--alerts 10000] [--one-by-one]
@@ -71,31 +71,12 @@ def storm(folder: Path, count: int, *, one_by_one: bool) -> dict[str, object]:
     playbooks, _ = load_playbooks(HOUSE / "playbooks")
     runner = Runner(store, playbooks, made, Catalogue(store), system_clock)
     alerts = [alert(number) for number in range(count)]
-    arrived: dict[str, float] = {}
     opened: dict[str, float] = {}
     stop = threading.Event()
-
-    def respond() -> None:
-        while not stop.is_set():
-            if not runner.tick():
-                sleep(0.05)
-            for run in runner.runs(limit=SOURCES * 2):
-                if run.ticket_id:
-                    opened.setdefault(run.alert.subject_fields["source.ip"], monotonic())
-
-    thread = threading.Thread(target=respond)
+    thread = threading.Thread(target=respond, args=(runner, stop, opened))
     thread.start()
     began = monotonic()
-    for start in range(0, count, BATCH):
-        sleep(max(0.0, began + start / RATE - monotonic()))
-        some = alerts[start : start + BATCH]
-        arrived.update({one.id: monotonic() for one in some})
-        store.put_many("alert", {one.id: to_doc(one) for one in some})
-        if one_by_one:
-            for one in some:
-                runner.start(one)
-        else:
-            runner.start_many(some)
+    arrived = hand_on(store, runner, alerts, began, one_by_one=one_by_one)
     handed_on = monotonic() - began
     stop.set()
     thread.join()
@@ -106,22 +87,53 @@ def storm(folder: Path, count: int, *, one_by_one: bool) -> dict[str, object]:
         max(0.0, opened.get(one.subject_fields["source.ip"], began + done) - arrived[one.id])
         for one in alerts
     ]
-    page = store.find("ticket", Query(order="opened_at", limit=1000))
-    tickets = [from_doc(record.doc, Ticket) for record in page.records]
-    oracle = Counter(one.subject_fields["source.ip"] for one in alerts)
-    found = {ticket.key.partition(":")[2]: ticket.alert_count for ticket in tickets}
-    linked = sum(store.get("alert_state", one.id) is not None for one in alerts)
     runner.close()
-    store.close()
-    return {
-        "alerts": count,
-        "tickets": len(tickets),
-        "as the oracle says": found == dict(oracle),
-        "alerts linked": linked,
+    outcome = compared(store, alerts) | {
         "p95 alert to ticket s": round(quantiles(waits, n=20)[-1], 3),
         "longest alert to ticket s": round(max(waits), 3),
         "handed on s": round(handed_on, 1),
         "all linked s": round(done, 1),
+    }
+    store.close()
+    return outcome
+
+
+def respond(runner: Runner, stop: threading.Event, opened: dict[str, float]) -> None:
+    """Tick until told to stop, and note when each source's ticket was there."""
+    while not stop.is_set():
+        if not runner.tick():
+            sleep(0.05)
+        for run in runner.runs(limit=SOURCES * 2):
+            if run.ticket_id:
+                opened.setdefault(run.alert.subject_fields["source.ip"], monotonic())
+
+
+def hand_on(
+    store: SqliteStore, runner: Runner, alerts: list[Alert], began: float, *, one_by_one: bool
+) -> dict[str, float]:
+    """Give the alerts to the store and the runner at the rate; tell when each arrived."""
+    arrived: dict[str, float] = {}
+    for start in range(0, len(alerts), BATCH):
+        sleep(max(0.0, began + start / RATE - monotonic()))
+        some = alerts[start : start + BATCH]
+        arrived.update({one.id: monotonic() for one in some})
+        store.put_many("alert", {one.id: to_doc(one) for one in some})
+        for group in [[one] for one in some] if one_by_one else [some]:
+            runner.start_many(group)
+    return arrived
+
+
+def compared(store: SqliteStore, alerts: list[Alert]) -> dict[str, object]:
+    """What there is beside what the oracle says there must be."""
+    page = store.find("ticket", Query(order="opened_at", limit=1000))
+    tickets = [from_doc(record.doc, Ticket) for record in page.records]
+    oracle = Counter(one.subject_fields["source.ip"] for one in alerts)
+    found = {ticket.key.partition(":")[2]: ticket.alert_count for ticket in tickets}
+    return {
+        "alerts": len(alerts),
+        "tickets": len(tickets),
+        "as the oracle says": found == dict(oracle),
+        "alerts linked": sum(store.get("alert_state", one.id) is not None for one in alerts),
     }
 
 
