@@ -1,7 +1,8 @@
 """What does a domain name that was asked for look like?
 
 The same measures, whichever sensor saw the question, so that one rule for tunnels and random names holds for
-captures, Suricata and Zeek alike.
+captures, Suricata and Zeek alike. Which part can be registered is told by the Public Suffix List that
+tldextract brings along (never fetched); what is asked repeats in its last labels: only these are looked up.
 """
 
 from __future__ import annotations
@@ -28,9 +29,30 @@ def _suffixes() -> TLDExtract:
     return TLDExtract(suffix_list_urls=(), cache_dir=None)
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=65_536)
 def _suffix(tail: str) -> str:
     return _suffixes()(tail).suffix
+
+
+def parts(name: str) -> tuple[str, str, str]:
+    """What stands before the registrable domain, that domain, and its public suffix.
+
+    >>> parts("a.b.hanoi.gov.vn")
+    ('a.b', 'hanoi.gov.vn', 'gov.vn')
+    >>> parts("printer.local")
+    ('', 'printer.local', 'local')
+    >>> parts("vn")
+    ('', '', 'vn')
+    """
+    labels = name.split(".")
+    suffix = labels[-1] if labels[-1] in INTERNAL else _suffix(".".join(labels[-DEEPEST:]))
+    if not suffix:
+        suffix = labels[-1]
+    deep = suffix.count(".") + 2
+    if len(labels) < deep:
+        return "", "", suffix
+    registered = ".".join(labels[-deep:])
+    return ".".join(labels[:-deep]), registered, suffix
 
 
 @lru_cache(maxsize=50_000)
@@ -46,13 +68,11 @@ def question(name: str) -> Event:
     event["citywatch.dns.label_length"] = max(map(len, labels))
     if not all(labels):
         return event
-    suffix = labels[-1] if labels[-1] in INTERNAL else _suffix(".".join(labels[-DEEPEST:])) or labels[-1]
+    below, registered, suffix = parts(plain)
     event["dns.question.top_level_domain"] = suffix
-    deep = suffix.count(".") + 2
-    if len(labels) >= deep:
-        event["dns.question.registered_domain"] = ".".join(labels[-deep:])
-    if len(labels) > deep:
-        below = ".".join(labels[:-deep])
+    if registered:
+        event["dns.question.registered_domain"] = registered
+    if below:
         event["dns.question.subdomain"] = below
         event["citywatch.dns.entropy"] = variety(below)
     return event

@@ -7,12 +7,11 @@ DNS over UDP and TCP, mDNS and LLMNR (RFC 1035, 6762, 4795). One event a message
 from __future__ import annotations
 
 from functools import lru_cache
-from math import log2
 from struct import Struct
 from typing import Any
 
 from citywatch.model import Event
-from sensors.network.domain import parts
+from sensors.names import parts, variety
 from sensors.network.flow import Flow
 from sensors.network.moment import address
 from sensors.network.sink import Sink
@@ -185,20 +184,6 @@ def _about(name: str) -> Event:
         fields["dns.question.subdomain"] = below
         fields["citywatch.dns.entropy"] = variety(below)
     return fields
-
-
-def variety(word: str) -> float:
-    """Bits a character (Shannon).
-
-    >>> variety("aaaa"), variety("abcd")
-    (0.0, 2.0)
-    """
-    size = len(word)
-    total = 0.0
-    for letter in set(word):
-        count = word.count(letter)
-        total -= count * log2(count / size)
-    return round(total / size, 3) if total > 0 else 0.0
 
 
 def _name(data: bytes, at: int) -> tuple[str, int]:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from citywatch.model import Event
-from sensors.network.domain import parts
+from sensors.names import parts
 from sensors.network.flow import Flow
 from sensors.network.moment import address
 from sensors.network.secrets import authorization, cookie, query

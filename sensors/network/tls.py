@@ -12,9 +12,9 @@ from hashlib import sha256
 from typing import Any
 
 from citywatch.model import Event
+from sensors.names import parts
 from sensors.network import ja4
 from sensors.network.certificate import describe
-from sensors.network.domain import parts
 from sensors.network.flow import Flow
 from sensors.network.hello import client_hello, server_hello
 from sensors.network.sink import Sink, filled

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sensors.names import question
+from sensors.names import parts, question
 from tests.sensors.reading import misfits
 
 
@@ -23,9 +23,7 @@ def test_any_name_gives_fitting_fields(name: str) -> None:
     assert misfits(question(name)) == []
 
 
-def test_the_packet_sensor_measures_the_same() -> None:
-    from sensors.network.domain import parts  # noqa: PLC0415 - only this test knows both
-
+def test_the_parts_that_packets_are_measured_by_are_those_of_the_logs() -> None:
     for name in ("a.b.example.com", "x.gov.vn", "vn", "printer.local", "a.b.co.uk"):
         below, registered, suffix = parts(name)
         fields = question(name)
