@@ -169,7 +169,7 @@ class Judge:
         store: Store,
         *,
         own: Callable[[Alert], Alert],
-        start: Callable[[Alert], object],
+        start: Callable[[Sequence[Alert]], object],
     ) -> None:
         self._journal = journal
         self._rules = rules
@@ -221,8 +221,7 @@ class Judge:
         alerts = dict(self._pending)
         self._store.put_many("alert", {alert.id: to_doc(alert) for alert in alerts.values()})
         # In the order of the events that opened them: which alert opens a run must not hang on a restart.
-        for alert in sorted(alerts.values(), key=_opened):
-            self._start(alert)
+        self._start(sorted(alerts.values(), key=_opened))
         done: dict[str, bytes | None] = {_PENDING + alert_id: None for alert_id in alerts}
         self._journal.commit(JUDGE, self._journal.cursor(JUDGE), state=done)
         self._pending.clear()

@@ -26,10 +26,6 @@ if TYPE_CHECKING:
     from console.pulse import Pulse
 
 
-JUDGE, SHIPPER = "judge", "store"
-"""Who follows the journal: what either has not taken is never dropped."""
-
-
 def default_data() -> Path:
     """Where an installation is when nobody says: CITYWATCH_DATA, else the user's data folder."""
     chosen = os.environ.get("CITYWATCH_DATA")
@@ -61,6 +57,8 @@ class House:
     @cached_property
     def journal(self) -> LmdbJournal:
         from citywatch.journal.lmdb_journal import LmdbJournal
+        from citywatch.store import shipper
+        from citywatch.watch import JUDGE
 
         wanted = self.settings.journal
         journal = LmdbJournal(
@@ -68,7 +66,7 @@ class House:
             cap_mb=wanted.cap_mb,
             drop_oldest=wanted.drop_oldest,
             clock=self.clock,
-            readers=(JUDGE, SHIPPER),
+            readers=(JUDGE, shipper.READER),
         )
         self._closing.append(journal)
         return journal
@@ -161,7 +159,7 @@ class House:
             self.fold,
             self.store,
             own=self.catalogue.own,
-            start=self.runner.start,
+            start=self.runner.start_many,
         )
 
     @property

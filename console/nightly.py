@@ -23,30 +23,33 @@ log = logging.getLogger("citywatch")
 
 EVERY_S = 60
 
-_plans: dict[int, schedule.Scheduler] = {}
-_done: dict[int, int] = {}
 
+class Night:
+    """The nights of one installation: a tick every minute, and the work once a day."""
 
-def tick(house: House) -> int:
-    """Do the night's work if its time has come and it was not begun yet; give how many jobs ran."""
-    plan = _plans.get(id(house))
-    if plan is None:
-        plan = _plans[id(house)] = schedule.Scheduler()
-        every = plan.every(EVERY_S).seconds
-        every.do(_night_if_due, house)  # pyright: ignore[reportUnknownMemberType] - loosely typed there
-        # A night that was missed while the service was down is made up for now.
-        return _night_if_due(house)
-    done = _done.get(id(house), 0)
-    plan.run_pending()
-    return _done.get(id(house), 0) - done
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._done = 0
+        self._plan = schedule.Scheduler()
+        every = self._plan.every(EVERY_S).seconds
+        every.do(self._work_if_due)  # pyright: ignore[reportUnknownMemberType] - loosely typed there
+        self._begun = False
 
+    def tick(self) -> int:
+        """Do the night's work if its time has come and it was not begun yet; give how many jobs ran."""
+        before = self._done
+        if self._begun:
+            self._plan.run_pending()
+        else:
+            # A night that was missed while the service was down is made up for now.
+            self._begun = True
+            self._work_if_due()
+        return self._done - before
 
-def _night_if_due(house: House) -> int:
-    if not is_due(house.clock(), house.settings.timezone, house.settings.watch.nightly_at):
-        return 0
-    ran = _night(house)
-    _done[id(house)] = _done.get(id(house), 0) + ran
-    return ran
+    def _work_if_due(self) -> None:
+        house = self._house
+        if is_due(house.clock(), house.settings.timezone, house.settings.watch.nightly_at):
+            self._done += _night(house)
 
 
 def is_due(now: datetime, timezone: str, nightly_at: str) -> bool:

@@ -90,18 +90,21 @@ class Service:
             quiet = quiet + 1 if self._is_idle() else 0
 
     def _is_idle(self) -> bool:
+        from citywatch.store.shipper import READER
+
         house = self._house
         if not self._gathered.is_set() or house.judge.waiting:
             return False
         last = house.journal.health().last
         return (
             house.journal.cursor(JUDGE) == last
-            and house.journal.cursor("store") == last
+            and house.journal.cursor(READER) == last
             and not house.runner.is_due()
         )
 
     def _parts(self) -> Iterator[Part]:
         from citywatch.store.shipper import Shipper
+        from console.nightly import Night
 
         house = self._house
         shipper = Shipper(house.journal, house.store)
@@ -112,7 +115,7 @@ class Service:
         yield Part(name="pulse", step=self._pulse, pause_s=5.0)
         if not self._until_idle:
             yield Part(name="portals", step=self._portals, pause_s=5.0)
-            yield Part(name="nightly", step=self._nightly, pause_s=20.0)
+            yield Part(name="nightly", step=Night(house).tick, pause_s=20.0)
 
     def _loop(self, part: Part) -> None:
         pause = part.pause_s
@@ -178,11 +181,6 @@ class Service:
         from console.portals import visit_due
 
         return visit_due(self._house)
-
-    def _nightly(self) -> int:
-        from console.nightly import tick
-
-        return tick(self._house)
 
     def _pulse(self) -> int:
         self._house.pulse.count("service")

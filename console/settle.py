@@ -46,9 +46,11 @@ def settle(house: House, tell: Tell) -> None:
             _settle(house, tell)
             return
     tell("waiting for the service that runs already")
+    from citywatch.store.shipper import READER
+
     last = house.journal.health().last
     deadline = time.monotonic() + _WAIT_S
-    while min(house.journal.cursor(JUDGE), house.journal.cursor("store")) < last:
+    while min(house.journal.cursor(JUDGE), house.journal.cursor(READER)) < last:
         if time.monotonic() > deadline:
             raise CityWatchError(
                 f"the service did not judge what was seen within {_WAIT_S:.0f} s; see: citywatch doctor"

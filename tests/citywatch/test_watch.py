@@ -135,8 +135,8 @@ class Building:
             self.journal, self.rules, ByHost(), self.store, own=lambda alert: alert, start=self._start
         )
 
-    def _start(self, alert: Alert) -> None:
-        self.started.append(alert.id)
+    def _start(self, alerts: Sequence[Alert]) -> None:
+        self.started.extend(alert.id for alert in alerts)
 
     def close(self) -> None:
         self.journal.close()
