@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from citywatch.clock import stamp
-from citywatch.errors import CityWatchError, Conflict, SettingsError
+from citywatch.errors import CityWatchError, Conflict, SettingsError, StoreError
 from citywatch.model import Alert, AlertState, Change, Severity, Ticket, from_doc, to_doc
 from citywatch.ports import All, Condition, Is, Query, Range
 
 if TYPE_CHECKING:
     from console.house import House
-
-T = TypeVar("T")
 
 _TRIES = 5
 
@@ -80,35 +79,23 @@ def alert_detail(house: House, alert_id: str) -> dict[str, Any]:
 def set_alert_state(house: House, alert_id: str, to: str, *, by: str, note: str) -> AlertState:
     """Write what somebody did with an alert; when two write at once, both are done, one after the other."""
     alert_detail(house, alert_id)
-    at = stamp(house.clock())
-
-    def change(doc: Mapping[str, Any] | None) -> AlertState:
-        before = from_doc(dict(doc), AlertState) if doc else AlertState(alert_id=alert_id)
-        return AlertState(
-            alert_id=alert_id,
+    for _ in range(_TRIES):
+        record = house.store.get("alert_state", alert_id)
+        before = from_doc(record.doc, AlertState) if record else AlertState(alert_id=alert_id)
+        after = replace(
+            before,
             state=to,
             assignee=by if to == "acknowledged" else before.assignee,
-            ticket_id=before.ticket_id,
             reason=note,
-            changed_at=at,
+            changed_at=stamp(house.clock()),
             changed_by=by,
         )
-
-    return _rewrite(house, "alert_state", alert_id, change)
-
-
-def _rewrite(house: House, kind: str, record_id: str, change: Callable[[Mapping[str, Any] | None], T]) -> T:
-    for attempt in range(_TRIES):
-        record = house.store.get(kind, record_id)
-        noun = change(record.doc if record else None)
         try:
-            house.store.put_if(kind, record_id, to_doc(noun), record.version if record else 0)
+            house.store.put_if("alert_state", alert_id, to_doc(after), record.version if record else 0)
         except Conflict:
-            if attempt == _TRIES - 1:
-                raise
-        else:
-            return noun
-    raise AssertionError  # pragma: no cover - the loop returns or raises
+            continue
+        return after
+    raise StoreError(f"alert {alert_id} could not be changed: others kept writing it")
 
 
 def ticket_rows(house: House, *, agency: str = "", state: str = "", limit: int = 50) -> list[dict[str, Any]]:
@@ -140,18 +127,14 @@ def ticket_row(ticket: Ticket) -> dict[str, Any]:
     }
 
 
-def _ticket(doc: Mapping[str, Any] | None, ticket_id: str) -> Ticket:
-    if doc is None:
-        raise CityWatchError(f"there is no ticket '{ticket_id}'; list them: citywatch tickets list")
-    return from_doc(dict(doc), Ticket)
-
-
 def ticket_detail(house: House, ticket_id: str) -> dict[str, Any]:
     """One ticket with its history and the states it may move to."""
     from citywatch.respond.lifecycle import TRANSITIONS
 
     record = house.store.get("ticket", ticket_id)
-    ticket = _ticket(record.doc if record else None, ticket_id)
+    if record is None:
+        raise _no_ticket(ticket_id)
+    ticket = from_doc(record.doc, Ticket)
     return to_doc(ticket) | {"severity": ticket.severity.name, "moves": sorted(TRANSITIONS[ticket.state])}
 
 
@@ -160,22 +143,27 @@ def move(house: House, ticket_id: str, to: str, *, by: str, note: str) -> Ticket
     from citywatch.respond.lifecycle import move as moved
 
     at = stamp(house.clock())
-
-    def change(doc: Mapping[str, Any] | None) -> Ticket:
-        return moved(_ticket(doc, ticket_id), to, by=by, at=at, note=note)
-
-    return _rewrite(house, "ticket", ticket_id, change)
+    return _changed(house, ticket_id, lambda ticket: moved(ticket, to, by=by, at=at, note=note))
 
 
 def comment(house: House, ticket_id: str, text: str, *, by: str) -> Ticket:
     """Write a line into a ticket's history."""
-    from dataclasses import replace
+    line = Change(at=stamp(house.clock()), by=by, what="comment", note=text)
+    return _changed(
+        house,
+        ticket_id,
+        lambda ticket: replace(ticket, changed_at=line.at, history=(*ticket.history, line)),
+    )
 
-    at = stamp(house.clock())
 
-    def change(doc: Mapping[str, Any] | None) -> Ticket:
-        ticket = _ticket(doc, ticket_id)
-        line = Change(at=at, by=by, what="comment", note=text)
-        return replace(ticket, changed_at=at, history=(*ticket.history, line))
+def _changed(house: House, ticket_id: str, change: Callable[[Ticket], Ticket]) -> Ticket:
+    from citywatch.respond.lifecycle import change_ticket
 
-    return _rewrite(house, "ticket", ticket_id, change)
+    changed = change_ticket(house.store, ticket_id, change)
+    if changed is None:
+        raise _no_ticket(ticket_id)
+    return changed
+
+
+def _no_ticket(ticket_id: str) -> CityWatchError:
+    return CityWatchError(f"there is no ticket '{ticket_id}'; list them: citywatch tickets list")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from citywatch.clock import system_clock
-from citywatch.errors import CityWatchError, ContentError, InputError
+from citywatch.errors import CityWatchError, ContentError
 from citywatch.model import Event, Problem, Rule, from_doc, to_doc
 from citywatch.ports import Query
 from console.house import House, default_data, open_house
@@ -17,9 +17,6 @@ from console.house import House, default_data, open_house
 if TYPE_CHECKING:
     from citywatch.detect.rulebook import Rulebook
     from citywatch.respond.run import Run
-
-MOST_UNPACKED = 200_000_000
-"""Bytes that an archive of rules may unpack to."""
 
 
 def _house(data: Path | None) -> House:
@@ -164,13 +161,14 @@ def _rule_folder(rules: Path, folder: Path) -> Path:
 
 
 def _unpack(archive: Path, folder: Path) -> None:
+    """Lay down the rules of an archive, by the bounds and names that an import holds to."""
+    from citywatch.detect.importer import members
+
     with zipfile.ZipFile(archive) as file:
-        wanted = [item for item in file.infolist() if item.filename.endswith((".yml", ".yaml"))]
-        if sum(item.file_size for item in wanted) > MOST_UNPACKED:
-            raise InputError(str(archive), "", f"unpacks to more than {MOST_UNPACKED} bytes")
-        for item in wanted:
-            # ZipFile.extract drops drive letters, leading slashes and `..`.
-            file.extract(item, folder)
+        for name, raw in members(file, archive):
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(raw)
 
 
 def _events(path: Path, problem: Callable[[str], None]) -> Iterator[Event]:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from citywatch.clock import parse_stamp, stamp
-from citywatch.errors import CityWatchError, InputError
+from citywatch.errors import CityWatchError
 from citywatch.model import Event, Portal
-from citywatch.ports import Query
+from citywatch.ports import Query, Report
 from console.registry import active_portals, portal_of
 from console.settle import settle
 
@@ -25,8 +24,6 @@ Tell = Callable[[str], object]
 
 PACE = {1: 6.0, 2: 3.0, 3: 1.0, 4: 0.5, 5: 0.2}
 """How often a portal of each level is visited, in units of `[watch] portal_every_s`."""
-
-_LARGEST_PAGE = 5_000_000
 
 
 def scan(house: House, ids: Sequence[str], *, deep: bool, tell: Tell) -> list[dict[str, Any]]:
@@ -183,7 +180,9 @@ def recheck(house: House, portal_id: str) -> Mapping[str, Any]:
             "error": "the visit broke",
         }
     events: list[Event] = [dict(event) for event in seen[0].events]
-    matches = Rulebook.load(house.content_dir / "rules" / "sigma" / "portal").judge(events)
+    matches = Rulebook.load(
+        house.content_dir / "rules" / "sigma" / "portal", cache=house.settings.data / "cache"
+    ).judge(events)
     by_rule = {match.rule.id: match.rule for match in matches}
     return {
         "portal": portal_id,
@@ -197,57 +196,26 @@ def recheck(house: House, portal_id: str) -> Mapping[str, Any]:
     }
 
 
-def judge_files(paths: Sequence[Path], problem: Callable[[str], None]) -> Iterator[dict[str, Any]]:
+def judge_rows(paths: Sequence[Path], report: Report) -> Iterator[dict[str, Any]]:
     """Judge stored pages one by one; a folder means all files in it, recursively."""
-    from sensors.portal.judge import judge_page
+    from sensors.portal.judge import judge_files
 
-    for path in _files(paths):
-        raw = _page(path, problem)
-        if raw is not None:
-            verdict = judge_page(raw)
-            yield {
-                "file": str(path),
-                "label": verdict.label,
-                "score": round(verdict.score, 4),
-                "witnesses": list(verdict.witnesses),
-            }
+    for path, verdict in judge_files(paths, report):
+        yield {
+            "file": str(path),
+            "label": verdict.label,
+            "score": round(verdict.score, 4),
+            "witnesses": list(verdict.witnesses),
+        }
 
 
-def _files(paths: Sequence[Path]) -> Iterator[Path]:
-    for path in paths:
-        if path.is_dir():
-            yield from sorted(each for each in path.rglob("*") if each.is_file() and each.suffix != ".tsv")
-        else:
-            yield path
-
-
-def _page(path: Path, problem: Callable[[str], None]) -> bytes | None:
-    try:
-        with path.open("rb") as file:
-            return file.read(_LARGEST_PAGE)
-    except OSError as error:
-        problem(f"{path}: cannot be read: {error.strerror}")
-        return None
-
-
-def compare_files(pairs: Path, problem: Callable[[str], None]) -> Iterator[dict[str, Any]]:
+def compare_rows(pairs: Path, report: Report) -> Iterator[dict[str, Any]]:
     """Compare pairs of pages named in a TSV.
 
     Raises:
         InputError: the TSV cannot be read or has no column `key`.
     """
-    from sensors.portal.judge import compare_pair
+    from sensors.portal.judge import compare_files
 
-    try:
-        text = pairs.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(str(pairs), "", f"cannot be read: {error}") from error
-    rows = csv.DictReader(text.splitlines(), delimiter="\t")
-    if "key" not in (rows.fieldnames or ()):
-        raise InputError(str(pairs), "line 1", "there is no column 'key'", "the first line names the columns")
-    for row in rows:
-        key = row["key"]
-        before, after = (_page(pairs.parent / f"{key}.{side}.html", problem) for side in "ab")
-        if before is not None and after is not None:
-            verdict = compare_pair(before, after)
-            yield {"key": key, "severity": verdict.severity.name, "changes": list(verdict.changes)}
+    for key, verdict in compare_files(pairs, report):
+        yield {"key": key, "severity": verdict.severity.name, "changes": list(verdict.changes)}

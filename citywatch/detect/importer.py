@@ -72,7 +72,7 @@ def _import(file: zipfile.ZipFile, archive: Path, folder: Path) -> list[Verdict]
     before = _manifest(folder)
     now: dict[str, str] = {}
     verdicts: list[Verdict] = []
-    for name, raw in _members(file, archive):
+    for name, raw in members(file, archive):
         path = folder / name
         held = path.read_bytes() if path.is_file() else None
         now[name] = sha256(raw).hexdigest()
@@ -100,7 +100,7 @@ def _manifest(folder: Path) -> Mapping[str, str]:
         return {}
 
 
-def _members(file: zipfile.ZipFile, archive: Path) -> Iterator[tuple[str, bytes]]:
+def members(file: zipfile.ZipFile, archive: Path) -> Iterator[tuple[str, bytes]]:
     """Rule and licence files of the archive, by their safe names."""
     items = file.infolist()
     if len(items) > MOST_FILES:

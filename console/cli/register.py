@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from console.cli import say
+from console.cli.look import Problems
 from console.cli.options import Data, Json, Limit, StoreUrl
 
 portals = typer.Typer(
@@ -185,15 +186,15 @@ def accept_face(portal_id: str, data: Data = None, store: StoreUrl = None) -> No
 @portals.command("judge")
 def judge_pages(paths: list[Path], json: Json = False) -> None:
     """Judge stored pages without fetching: defaced, spam or clean, with the score and the witnesses."""
-    from console.portals import judge_files
+    from console.portals import judge_rows
 
-    problems: list[str] = []
+    problems = Problems()
     columns = (("label", "Label"), ("score", "Score"), ("file", "File"), ("witnesses", "Witnesses"))
-    rows = judge_files(paths, problems.append)
+    rows = judge_rows(paths, problems)
     if not json:
         rows = (row | {"witnesses": " ".join(row["witnesses"])} for row in rows)
     say.rows(rows, columns, json=json, empty="No pages there.")
-    _tell_problems(problems)
+    problems.end()
 
 
 @portals.command("compare")
@@ -204,22 +205,15 @@ def compare_pages(
     json: Json = False,
 ) -> None:
     """Compare pairs of pages, before and after: how severe is what changed, and what is it?"""
-    from console.portals import compare_files
+    from console.portals import compare_rows
 
-    problems: list[str] = []
+    problems = Problems()
     columns = (("key", "Pair"), ("severity", "Severity"), ("changes", "Changes"))
-    rows = compare_files(pairs, problems.append)
+    rows = compare_rows(pairs, problems)
     if not json:
         rows = (row | {"changes": " ".join(row["changes"])} for row in rows)
     say.rows(rows, columns, json=json, empty="No pairs there.")
-    _tell_problems(problems)
-
-
-def _tell_problems(problems: list[str]) -> None:
-    for problem in problems:
-        say.err().print(problem, markup=False)
-    if problems:
-        raise typer.Exit(3)
+    problems.end()
 
 
 def _report_import(done: int, errors: list[str]) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from citywatch.errors import InputError
 from citywatch.model import Problem, Severity
 from citywatch.ports import Report
 from sensors.portal.baseline import face_of
@@ -23,7 +24,7 @@ from sensors.portal.walk import parse_page
 
 _SERVED = 0.8
 _MANY = 5
-_MAX_BYTES = 20_000_000
+_MAX_BYTES = 5_000_000
 _NOWHERE = "https://portal.example/"
 
 
@@ -84,7 +85,7 @@ def compare_pair(before: bytes, after: bytes, url: str = _NOWHERE) -> PairVerdic
 
 
 def judge_files(paths: Iterable[Path], report: Report) -> Iterator[tuple[Path, Verdict]]:
-    """Judge pages in files and, recursively, in folders (`.html`, `.txt` …; a named file always)."""
+    """Judge pages in files and, recursively, in folders (every file but tables, `.tsv`)."""
     for path in paths:
         files = sorted(item for item in path.rglob("*") if _is_page(item)) if path.is_dir() else [path]
         for file in files:
@@ -98,15 +99,26 @@ def judge_files(paths: Iterable[Path], report: Report) -> Iterator[tuple[Path, V
 
 
 def _is_page(path: Path) -> bool:
-    return path.suffix.lower() in {".html", ".htm", ".txt", ".xhtml", ".php", ".asp"} and path.is_file()
+    return path.suffix.lower() != ".tsv" and path.is_file()
 
 
 def compare_files(table: Path, report: Report) -> Iterator[tuple[str, PairVerdict]]:
-    """Judge the pairs of a TSV by its first column; `KEY.a.html` and `KEY.b.html` lie beside it."""
-    lines = table.read_text(encoding="utf-8", errors="replace").splitlines()
-    for line in lines:
-        key = line.split("\t", 1)[0].strip()
-        if not key or key == "key" or "/" in key or key.startswith("."):
+    """Judge the pairs that the column `key` of a TSV names; `KEY.a.html` and `KEY.b.html` lie beside it.
+
+    Raises:
+        InputError: the table cannot be read, or has no column `key`.
+    """
+    try:
+        lines = table.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(str(table), "", f"cannot be read: {error}") from error
+    columns = lines[0].split("\t") if lines else []
+    if "key" not in columns:
+        raise InputError(str(table), "line 1", "there is no column 'key'", "the first line names the columns")
+    for line in lines[1:]:
+        cells = line.split("\t")
+        key = cells[columns.index("key")].strip() if len(cells) > columns.index("key") else ""
+        if not key or "/" in key or key.startswith("."):
             continue
         sides = [table.with_name(f"{key}.{side}.html") for side in ("a", "b")]
         try:
