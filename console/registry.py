@@ -168,15 +168,3 @@ def import_csv(house: House, file: Path, kind: str) -> tuple[int, list[str]]:
         except SettingsError as error:
             errors.append(f"{file}:{line}: {error}")
     return done, errors
-
-
-def known_agency(house: House, agency_id: str) -> Agency:
-    """An agency of the catalogue.
-
-    Raises:
-        CityWatchError: there is none with this id.
-    """
-    record = house.store.get("agency", agency_id)
-    if record is None:
-        raise CityWatchError(f"there is no agency '{agency_id}'; list them: citywatch agencies list")
-    return from_doc(record.doc, Agency)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from citywatch.clock import stamp
@@ -281,8 +281,3 @@ def change_ticket(store: Store, ticket_id: str, change: Callable[[Ticket], Ticke
             continue
         return changed
     raise StoreError(f"ticket {ticket_id} could not be changed: others kept writing it")
-
-
-def is_open(doc: Mapping[str, Any]) -> bool:
-    """This ticket document is of one that people still work on."""
-    return doc.get("state") not in CLOSED

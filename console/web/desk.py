@@ -137,9 +137,3 @@ class Desk:
         if not may(self.user.role, "triage"):
             raise PermissionError(self.user.role)
         self._store.put_many("alert_state", {key: to_doc(state) for key, state in states.items()})
-
-    def drop_state(self, alert_id: str) -> None:
-        """Forget what was done with an alert: it is new again."""
-        if not may(self.user.role, "triage"):
-            raise PermissionError(self.user.role)
-        self._store.delete("alert_state", alert_id)
