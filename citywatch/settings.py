@@ -124,6 +124,36 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Accounts:
+    """How people come in."""
+
+    address: str = ""
+    """The console as people type it (`https://csirt.example.gov.vn`): for links in mail, and for passkeys.
+    Empty: as each request says."""
+    second_factor: tuple[str, ...] = ()
+    """Roles that get no further than their own account page until they have a second factor."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Oidc:
+    """An identity provider (OpenID Connect). An empty issuer switches it off."""
+
+    issuer: str = ""
+    client_id: str = ""
+    client_secret: str = ""
+    name: str = "OpenID Connect"
+    """What stands on the button."""
+    scopes: tuple[str, ...] = ("openid", "profile", "email", "groups")
+    groups_claim: str = "groups"
+    roles: dict[str, str] = field(default_factory=dict[str, str])
+    """Group to role, or `agency:AGENCY`; of several the mightiest. Who is in none does not come in."""
+    ca_file: str = ""
+    timeout_s: float = 10.0
+    allow_http: bool = False
+    """For a provider on this machine, in tests."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything that can be set. Paths are absolute."""
 
@@ -144,6 +174,8 @@ class Settings:
     journal: JournalSettings = field(default_factory=JournalSettings)
     retention: Retention = field(default_factory=Retention)
     watch: Watch = field(default_factory=Watch)
+    accounts: Accounts = field(default_factory=Accounts)
+    oidc: Oidc = field(default_factory=Oidc)
 
     @property
     def content_dir(self) -> Path:
@@ -209,7 +241,13 @@ _SECTIONS: dict[str, type] = {
     "journal": JournalSettings,
     "retention": Retention,
     "watch": Watch,
+    "accounts": Accounts,
+    "oidc": Oidc,
 }
+
+
+_LISTS = frozenset({"inputs", "never", "second_factor", "scopes"})
+"""Settings that an environment variable gives with commas between."""
 
 
 def _names(kind: type) -> set[str]:
@@ -224,7 +262,7 @@ def _merge_environment(raw: dict[str, Any], environ: Mapping[str, str]) -> None:
         for item in _names(kind):
             value = environ.get(f"CITYWATCH_{section}_{item}".upper())
             if value is not None:
-                raw.setdefault(section, {})[item] = value.split(",") if item in {"inputs", "never"} else value
+                raw.setdefault(section, {})[item] = value.split(",") if item in _LISTS else value
 
 
 def _refuse_unknown(raw: dict[str, Any], file: str) -> None:

@@ -34,6 +34,20 @@ MAX_PASSWORD = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Passkey:
+    """A key that a browser or a security key holds for this console (WebAuthn)."""
+
+    id: str
+    """Credential id, base64url."""
+    public_key: str
+    """COSE key, base64url."""
+    count: int = 0
+    """Signatures the device says it made; a step back is a copied key."""
+    name: str = ""
+    created_at: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class User:
     """One account."""
 
@@ -51,6 +65,23 @@ class User:
     created_at: str = ""
     epoch: int = 0
     """Raised when every session of the account must end (new password, other role, switched off)."""
+    email: str = ""
+    totp: str = ""
+    """Sealed secret of the app that makes codes; empty: none."""
+    totp_step: int = 0
+    """The last step whose code was used: none is good twice."""
+    backup: tuple[str, ...] = ()
+    """Hashes of the backup codes that are left."""
+    passkeys: tuple[Passkey, ...] = ()
+    passkey_handle: str = ""
+    """What passkeys know the account by: random, so that it tells nothing."""
+    subject: str = ""
+    """Issuer and subject at the identity provider, for who comes in through it."""
+
+    @property
+    def has_second_factor(self) -> bool:
+        """A stolen password alone does not open this account."""
+        return bool(self.totp or self.passkeys)
 
 
 class AccountRefusedError(Exception):
@@ -142,6 +173,18 @@ def change_user(store: Store, user: User) -> None:
     """Write an account back, whoever wrote it last."""
     record = store.get("user", user.id)
     store.put_if("user", user.id, to_doc(user), record.version if record else 0)
+
+
+def change_once(store: Store, before: User, after: User) -> bool:
+    """Write an account back if nobody changed it since `before` was read; tell whether it was written."""
+    record = store.get("user", before.id)
+    if record is None or from_doc(record.doc, User) != before:
+        return False
+    try:
+        store.put_if("user", before.id, to_doc(after), record.version)
+    except Conflict:
+        return False
+    return True
 
 
 def is_set_up(store: Store) -> bool:

@@ -29,6 +29,7 @@ from console.web import (
     attack,
     estate,
     evidence,
+    factor,
     health,
     inbox,
     live,
@@ -80,6 +81,7 @@ class HouseView(Protocol):
 
 WAYS: Sequence[Way] = (
     *login.WAYS,
+    *factor.WAYS,
     *inbox.WAYS,
     *alert.WAYS,
     *tickets.WAYS,

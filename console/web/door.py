@@ -28,6 +28,7 @@ from console.web import show, words
 from console.web.access import Permission, may
 from console.web.accounts import User
 from console.web.desk import Desk
+from console.web.seal import Seal
 from console.web.sessions import LIFE, Session, csrf_fits, find_session, find_token, mask_csrf
 from console.web.throttle import Throttle
 
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 COOKIE = "citywatch_session"
 BEFORE_COOKIE = "citywatch_before"
 NOTE_COOKIE = "citywatch_note"
+HALF_COOKIE = "citywatch_half"
+"""What is remembered between the steps of a login, sealed."""
 LANGUAGE_COOKIE = "citywatch_language"
 MOST_BODY = 2_000_000
 _MOST_FIELDS = 2000
@@ -83,6 +86,16 @@ class Visit:
         return self.request.client.host if self.request.client else "local"
 
     @property
+    def site(self) -> str:
+        """The console's address, without a slash at its end: as it was set, else as the request says."""
+        return (self.house.settings.accounts.address or str(self.request.base_url)).rstrip("/")
+
+    @property
+    def seal(self) -> Seal:
+        """Closes what must not be read or changed on its way."""
+        return Seal(self.house.settings.data)
+
+    @property
     def whole_path(self) -> str:
         """Path and query of the request."""
         url = self.request.url
@@ -101,6 +114,13 @@ class Visit:
         """A text of the JSON body, stripped and cut; nothing when it is absent or no text."""
         held = self.body.get(name)
         return held.strip()[:10_000] if isinstance(held, str) else ""
+
+    @property
+    def must_add_factor(self) -> bool:
+        """The account's role needs a second factor here, and it has none yet."""
+        user = self.user
+        wanted = self.house.settings.accounts.second_factor
+        return user is not None and user.role in wanted and not user.has_second_factor and not user.subject
 
     def path(self, name: str) -> str:
         """A part of the path."""
@@ -129,7 +149,7 @@ class Visit:
         )
         response = HTMLResponse(body, status)
         if note:
-            response.delete_cookie(NOTE_COOKIE, path="/", httponly=True, samesite="strict")
+            self.drop_cookie(response, NOTE_COOKIE)
         return response
 
     def go(self, where: str, note: str = "", *, count: int = 0, undo: str = "") -> Response:
@@ -150,6 +170,10 @@ class Visit:
             httponly=True,
             samesite="strict",
         )
+
+    def drop_cookie(self, response: Response, name: str) -> None:
+        """Take a cookie back."""
+        response.delete_cookie(name, path="/", httponly=True, samesite="strict")
 
     def put_session(self, response: Response, token: str) -> None:
         """Log the browser in."""
@@ -188,6 +212,8 @@ BAD_NOTES = {
     "login_failed", "wait", "code_wrong", "password_length", "password_wrong", "passwords_differ",
     "user_name", "user_taken", "agency_missing", "last_admin", "undo_gone", "nothing_chosen",
     "reason_missing", "suppression_wrong", "not_allowed", "conflict", "approve_other", "approve_gone",
+    "factor_wrong", "factor_stale", "factor_needed", "passkey_wrong", "oidc_refused", "oidc_failed",
+    "invite_gone", "portal_url", "portal_taken", "proof_missing", "proof_later", "csv_wrong", "too_soon",
 }  # fmt: skip
 
 Handler = Callable[[Visit], Response]
@@ -303,14 +329,16 @@ def _visit(request: Request, form: Mapping[str, list[str]]) -> Visit:
 def _refuse(visit: Visit, way: Way) -> Response | None:
     if way.method != "GET" and not _same_site(visit.request):
         return visit.page("error.html", 403, code=403, detail="")
-    if way.needs is None:
-        return None if way.method == "GET" else _refuse_form(visit)
-    if visit.user is None:
-        return _to_login(visit)
-    if not may(visit.user.role, way.needs):
-        # what a role may not have is not there for it
-        return visit.page("error.html", 404, code=404, detail="")
-    return None if way.method == "GET" else _refuse_form(visit)
+    if way.needs is not None:
+        if visit.user is None:
+            return _to_login(visit)
+        if not may(visit.user.role, way.needs):
+            # what a role may not have is not there for it
+            return visit.page("error.html", 404, code=404, detail="")
+    refused = None if way.method == "GET" else _refuse_form(visit)
+    if refused is None and way.needs is not None and visit.must_add_factor:
+        return None if way.path.startswith("/me/factor") else visit.go("/me/factor", "factor_needed")
+    return refused
 
 
 def _refuse_form(visit: Visit) -> Response | None:

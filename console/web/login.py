@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from console.web import accounts, door, sessions
+from console.web import accounts, door, factor, sessions
 from console.web.accounts import AccountRefusedError, User
 from console.web.door import Visit, Way
 from console.web.words import LANGUAGES
@@ -23,7 +23,13 @@ def show_login(visit: Visit) -> Response:
         return visit.go(
             "/welcome" + (f"?code={visit.asked('code')}" if visit.asked("code").isascii() else "")
         )
-    return _form(visit, "login.html", next=door.local_path(visit.asked("next") or "/"))
+    provider = visit.house.settings.oidc
+    return _form(
+        visit,
+        "login.html",
+        next=door.local_path(visit.asked("next") or "/"),
+        provider=provider.name if provider.issuer else "",
+    )
 
 
 def show_code(visit: Visit) -> Response:
@@ -56,7 +62,51 @@ def log_in(visit: Visit) -> Response:
         _audit(visit, account, "login_failed")
         return visit.go("/login" if wanted == "/" else f"/login?next={wanted}", "login_failed")
     visit.throttle.succeeded(visit.address, account)
-    return _enter(visit, user, wanted)
+    if not user.has_second_factor:
+        return enter(visit, user, wanted)
+    response = visit.go("/login/code")
+    factor.remember(visit, response, factor.Half(user=user.id, epoch=user.epoch, wanted=wanted))
+    return response
+
+
+def show_second(visit: Visit) -> Response:
+    """The form for the second factor, after the right password."""
+    found = factor.half_user(visit)
+    if found is None:
+        return visit.go("/login")
+    user, _ = found
+    return _form(visit, "login_code.html", codes=bool(user.totp), keys=bool(user.passkeys))
+
+
+def check_second(visit: Visit) -> Response:
+    """Check a code of the app or a backup code."""
+    found = factor.half_user(visit)
+    if found is None:
+        return visit.go("/login", "factor_stale")
+    user, half = found
+    guesses = "\0factor " + user.id
+    wait = visit.throttle.wait_s(visit.address, guesses)
+    if wait:
+        return visit.go("/login/code", "wait", count=wait)
+    visit.throttle.failed(visit.address, guesses)
+    if not factor.code_opens(visit, user, visit.given("code")):
+        _audit(visit, user.id, "factor_failed")
+        return visit.go("/login/code", "factor_wrong")
+    visit.throttle.succeeded(visit.address, guesses)
+    return enter(visit, user, half.wanted)
+
+
+def check_passkey(visit: Visit) -> Response:
+    """Come in with a passkey: it stands for name, password and second factor."""
+    wait = visit.throttle.wait_s(visit.address, "\0passkey")
+    if wait:
+        return visit.go("/login", "wait", count=wait)
+    opened = factor.passkey_opens(visit)
+    if opened is None:
+        visit.throttle.failed(visit.address, "\0passkey")
+        _audit(visit, "-", "passkey_failed")
+        return visit.go("/login", "passkey_wrong")
+    return enter(visit, *opened)
 
 
 def use_code(visit: Visit) -> Response:
@@ -72,7 +122,7 @@ def use_code(visit: Visit) -> Response:
     if accounts.is_set_up(store):
         user = accounts.first_admin(store)
         return (
-            _enter(visit, user, "/")
+            enter(visit, user, "/")
             if user is not None and accounts.use_code(store, clock, code)
             else visit.go("/welcome", "code_wrong")
         )
@@ -93,10 +143,11 @@ def _first(visit: Visit, code: str) -> Response:
         user = accounts.add_user(store, clock, replace(wanted, language=visit.language), password)
     except AccountRefusedError as refused:
         return visit.go(again, refused.reason)
-    return _enter(visit, user, "/")
+    return enter(visit, user, "/")
 
 
-def _enter(visit: Visit, user: User, wanted: str) -> Response:
+def enter(visit: Visit, user: User, wanted: str) -> Response:
+    """Begin a session of somebody who proved to be this user."""
     store, clock = visit.house.store, visit.house.clock
     if visit.session is not None:
         store.delete("session", visit.session.id)
@@ -104,7 +155,8 @@ def _enter(visit: Visit, user: User, wanted: str) -> Response:
     _audit(visit, user.id, "login")
     response = visit.go(wanted)
     visit.put_session(response, token)
-    response.delete_cookie(door.BEFORE_COOKIE, path="/", httponly=True, samesite="strict")
+    visit.drop_cookie(response, door.BEFORE_COOKIE)
+    visit.drop_cookie(response, door.HALF_COOKIE)
     return response
 
 
@@ -114,7 +166,7 @@ def log_out(visit: Visit) -> Response:
         visit.house.store.delete("session", visit.session.id)
         _audit(visit, visit.who.id, "logout")
     response = visit.go("/login", "logged_out")
-    response.delete_cookie(door.COOKIE, path="/", httponly=True, samesite="strict")
+    visit.drop_cookie(response, door.COOKIE)
     return response
 
 
@@ -141,6 +193,9 @@ def _audit(visit: Visit, by: str, what: str) -> None:
 WAYS = (
     Way(path="/login", handler=show_login, name="login"),
     Way(path="/login", handler=log_in, name="log_in", method="POST"),
+    Way(path="/login/code", handler=show_second, name="login_code"),
+    Way(path="/login/code", handler=check_second, name="login_code_check", method="POST"),
+    Way(path="/login/passkey", handler=check_passkey, name="passkey_check", method="POST"),
     Way(path="/welcome", handler=show_code, name="welcome"),
     Way(path="/welcome", handler=use_code, name="use_code", method="POST"),
     Way(path="/logout", handler=log_out, name="log_out", method="POST"),

@@ -167,6 +167,12 @@ WORDS: dict[str, dict[str, str]] = {
         "declined": _n("Declined."),
         "approve_other": _n("Approval needs a second person."),
         "approve_gone": _n("This approval was decided or has expired."),
+        "factor_needed": _n("Your role needs a second factor here. Set one up to go on."),
+        "factor_wrong": _n("This code is wrong or was used already. Wait for the next one."),
+        "factor_stale": _n("This step took too long or was done already. Begin again."),
+        "factor_ended": _n("It was taken away."),
+        "passkey_added": _n("The passkey was added."),
+        "passkey_wrong": _n("The passkey did not answer as it should."),
     },
 }
 

@@ -164,3 +164,21 @@ document.addEventListener("htmx:afterSettle", () => {
 document.addEventListener("click", (event) => {
   for (const open of all("details.menu[open]")) if (!open.contains(event.target)) open.open = false;
 });
+
+// -- passkeys ------------------------------------------------------------------------------------------
+if (!window.PublicKeyCredential?.parseRequestOptionsFromJSON) for (const form of all("form[data-passkey]")) form.hidden = true;
+document.addEventListener("submit", async (event) => {
+  const form = event.target.closest("form[data-passkey]");
+  if (!form || form.elements.answer.value) return;
+  event.preventDefault();
+  const asked = await fetch(form.dataset.ask, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+  if (!asked.ok) { location.reload(); return; }
+  const options = await asked.json();
+  try {
+    const held = form.dataset.passkey === "create"
+      ? await navigator.credentials.create({ publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(options) })
+      : await navigator.credentials.get({ publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(options) });
+    form.elements.answer.value = JSON.stringify(held);
+  } catch { form.elements.answer.value = "{}"; }  // declined or no key: the server says so in the visitor's language
+  form.submit();
+});

@@ -34,13 +34,14 @@ OTHERS = {
     "/suppressions/{id}/end": "suppression",
     "/approvals/{id}": "approval",
     "/accounts/{id}": "user",
+    "/accounts/{id}/factor": "user",
     "/api/v1/alerts/{id}": "alert",
     "/api/v1/alerts/{id}/state": "alert",
     "/api/v1/tickets/{id}": "ticket",
 }
 """Every route with an id in it, and what the id is of. A new one without a row here fails the tests."""
 
-OWN_TEST = {"live", "event_evidence", "me_session_end", "me_token_end", "approval"}
+OWN_TEST = {"live", "event_evidence", "me_session_end", "me_token_end", "approval", "passkey_end"}
 """Routes whose good answer needs more than an id; each has a test of its own."""
 
 
@@ -110,6 +111,7 @@ def test_every_route_that_needs_no_login_is_known() -> None:
     free = {way.name for way in WAYS if way.needs is None}
     assert free == {
         "login", "log_in", "welcome", "use_code", "log_out", "set_look", "healthz", "readyz", "api_openapi",
+        "login_code", "login_code_check", "passkey_ask", "passkey_check",
     }  # fmt: skip
 
 
