@@ -150,10 +150,8 @@ def test_a_role_that_must_have_a_second_factor_gets_no_further_without(
     assert strict.get("/alerts").url.path == "/alerts"
 
 
-def test_nobody_sets_up_an_app_with_the_form_of_another(
-    browser: Browser, house: SmallHouse, city: list[Alert]
-) -> None:
-    assert city
+@pytest.mark.usefixtures("city")
+def test_nobody_sets_up_an_app_with_the_form_of_another(browser: Browser, house: SmallHouse) -> None:
     browser.log_in("lan")
     sealed = re.search(r'name="sealed" value="([^"]+)"', browser.get("/me/factor").text)
     assert sealed
