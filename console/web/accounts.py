@@ -101,13 +101,18 @@ def user_id(typed: str) -> str:
     return unicodedata.normalize("NFKC", typed).strip().casefold()
 
 
+def name_is_good(folded: str) -> bool:
+    """Tell whether this, as `user_id` folds it, can name an account."""
+    return _NAME.fullmatch(folded) is not None
+
+
 def check_new(user: User, password: str) -> None:
     """Look at a new account before it is made.
 
     Raises:
         AccountRefusedError: the name cannot be used, the agency is missing, or the password is too weak.
     """
-    if not _NAME.fullmatch(user_id(user.id)):
+    if not name_is_good(user_id(user.id)):
         raise AccountRefusedError("user_name")
     if user.role == "agency" and not user.agency:
         raise AccountRefusedError("agency_missing")
@@ -135,7 +140,7 @@ def check_password(user: User | None, password: str) -> bool:
 def get_user(store: Store, name: str) -> User | None:
     """The account of this name."""
     folded = user_id(name)
-    if not _NAME.fullmatch(folded):
+    if not name_is_good(folded):
         return None
     record = store.get("user", folded)
     return from_doc(record.doc, User) if record else None

@@ -30,6 +30,7 @@ from console.web import (
     estate,
     evidence,
     factor,
+    federation,
     health,
     inbox,
     live,
@@ -82,6 +83,7 @@ class HouseView(Protocol):
 WAYS: Sequence[Way] = (
     *login.WAYS,
     *factor.WAYS,
+    *federation.WAYS,
     *inbox.WAYS,
     *alert.WAYS,
     *tickets.WAYS,

@@ -12,6 +12,7 @@ import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -40,6 +41,9 @@ BEFORE_COOKIE = "citywatch_before"
 NOTE_COOKIE = "citywatch_note"
 HALF_COOKIE = "citywatch_half"
 """What is remembered between the steps of a login, sealed."""
+AWAY_COOKIE = "citywatch_away"
+AWAY_S = 600
+"""What is remembered while the browser is at the identity provider, and for how long."""
 LANGUAGE_COOKIE = "citywatch_language"
 MOST_BODY = 2_000_000
 _MOST_FIELDS = 2000
@@ -170,6 +174,24 @@ class Visit:
             httponly=True,
             samesite="strict",
         )
+
+    def leave(self, where: str, remembered: str) -> Response:
+        """Send the browser to another site that will send it back; what is remembered is sealed in a cookie.
+
+        The cookie is lax, not strict: it must come along when the other site leads back here.
+        """
+        response = RedirectResponse(where, 303)
+        sealed = self.seal.close(remembered, self.house.clock())
+        secure = self.request.url.scheme == "https"
+        response.set_cookie(
+            AWAY_COOKIE, sealed, max_age=AWAY_S, path="/login", secure=secure, httponly=True, samesite="lax"
+        )
+        return response
+
+    def returned(self) -> str | None:
+        """What was remembered when the browser left; None when it is too old or from elsewhere."""
+        sealed = self.request.cookies.get(AWAY_COOKIE, "")
+        return self.seal.open(sealed, self.house.clock(), timedelta(seconds=AWAY_S)) if sealed else None
 
     def drop_cookie(self, response: Response, name: str) -> None:
         """Take a cookie back."""

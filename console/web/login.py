@@ -146,17 +146,18 @@ def _first(visit: Visit, code: str) -> Response:
     return enter(visit, user, "/")
 
 
-def enter(visit: Visit, user: User, wanted: str) -> Response:
-    """Begin a session of somebody who proved to be this user."""
+def enter(visit: Visit, user: User, wanted: str, *, by_page: bool = False) -> Response:
+    """Begin a session of somebody who proved to be this user; `by_page` leads on by a page of its own."""
     store, clock = visit.house.store, visit.house.clock
     if visit.session is not None:
         store.delete("session", visit.session.id)
     token, _ = sessions.open_session(store, clock, user, visit.request.headers.get("user-agent", ""))
     _audit(visit, user.id, "login")
-    response = visit.go(wanted)
+    response = visit.page("onward.html", where=door.local_path(wanted)) if by_page else visit.go(wanted)
     visit.put_session(response, token)
     visit.drop_cookie(response, door.BEFORE_COOKIE)
     visit.drop_cookie(response, door.HALF_COOKIE)
+    response.delete_cookie(door.AWAY_COOKIE, path="/login", httponly=True, samesite="lax")
     return response
 
 

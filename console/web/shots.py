@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
+from starlette.applications import Starlette
 
 from citywatch.clock import Clock, stamp, system_clock
 from citywatch.model import Rule, to_doc
@@ -124,9 +125,16 @@ def show_house(folder: Path, *, number: int = 400, clock: Clock = system_clock) 
 @contextmanager
 def served(house: ShowHouse) -> Generator[str]:
     """The console on a free port of loopback; gives its address."""
+    with listening(make_app(house)) as address:
+        yield address
+
+
+@contextmanager
+def listening(app: Starlette) -> Generator[str]:
+    """Any application on a free port of loopback; gives its address."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(make_app(house), log_level="warning", timeout_graceful_shutdown=1)
+        config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()

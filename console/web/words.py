@@ -171,6 +171,12 @@ WORDS: dict[str, dict[str, str]] = {
         "factor_wrong": _n("This code is wrong or was used already. Wait for the next one."),
         "factor_stale": _n("This step took too long or was done already. Begin again."),
         "factor_ended": _n("It was taken away."),
+        "oidc_refused": _n(
+            "You are known there, but no group of yours has a role here. Ask an administrator."
+        ),
+        "oidc_failed": _n(
+            "The identity provider did not confirm who you are. Try again; the audit log has the reason."
+        ),
         "passkey_added": _n("The passkey was added."),
         "passkey_wrong": _n("The passkey did not answer as it should."),
     },

@@ -111,7 +111,7 @@ def test_every_route_that_needs_no_login_is_known() -> None:
     free = {way.name for way in WAYS if way.needs is None}
     assert free == {
         "login", "log_in", "welcome", "use_code", "log_out", "set_look", "healthz", "readyz", "api_openapi",
-        "login_code", "login_code_check", "passkey_ask", "passkey_check",
+        "login_code", "login_code_check", "passkey_ask", "passkey_check", "oidc", "oidc_back",
     }  # fmt: skip
 
 
