@@ -270,6 +270,8 @@ class Portal:
     inner_pages: tuple[str, ...] = ()
     registered_at: str = ""
     active: bool = True
+    contact: str = ""
+    """Who is called when something happens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from citywatch.store.evidence import EvidenceFolder
     from citywatch.watch import Judge
     from console.pulse import Pulse
+    from sensors.portal.proof import Proof
 
 
 def default_data() -> Path:
@@ -179,6 +180,29 @@ class House:
         from console.pulse import health
 
         return health(self)
+
+    def prove(self, url: str, token: str) -> Proof:
+        """Look for an agency's token at its portal."""
+        from console.claims import prove_over_network
+
+        return prove_over_network(self)(url, token)
+
+    def recheck(self, portal_id: str) -> Mapping[str, Any]:
+        """Look at a portal now: `available`, and whether it is `alerting`."""
+        return self._recheck(portal_id)
+
+    def accept_face(self, portal_id: str, by: str) -> str:
+        """Take a portal's present face as the right one."""
+        from console.portals import accept
+
+        return accept(self, portal_id, by=by)
+
+    def mail(self, key: str, to: str, subject: str, text: str) -> str:
+        """Send a letter; gives what came of it."""
+        from citywatch.ports import Order
+
+        order = Order(key=key, action="notify.mail", inputs={"to": to, "subject": subject, "text": text})
+        return str(self.responders["notify.mail"].act(order).get("note", ""))
 
     def close(self) -> None:
         """Close what was opened, newest first."""

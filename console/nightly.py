@@ -77,9 +77,11 @@ def _night(house: House) -> int:
         record = house.store.put_if("night", day, {"day": day, "begun_at": stamp(now), "state": "begun"}, 0)
     except Conflict:
         return 0
+    from console.claims import check_due
     from console.portals import scan
 
     rows = scan(house, [], deep=True, tell=lambda _: None)
+    asked = check_due(house)
     oldest = (now - timedelta(days=house.settings.retention.days)).date().isoformat()
     dropped = house.store.drop_before(oldest)
     doc = {
@@ -90,6 +92,7 @@ def _night(house: House) -> int:
         "portals": len(rows),
         "failed": sum(1 for row in rows if row["error"]),
         "dropped_events": dropped,
+        "proofs": asked,
     }
     house.store.put_if("night", day, doc, record.version)
     log.info("night of %s: %d portals, %d events dropped", day, len(rows), dropped)

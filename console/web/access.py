@@ -4,26 +4,32 @@ from __future__ import annotations
 
 from typing import Literal
 
-Role = Literal["admin", "lead", "analyst", "read_only", "agency"]
+Role = Literal["admin", "lead", "analyst", "read_only", "agency_admin", "agency"]
 Permission = Literal[
     "see",  # alerts, tickets and portals: all of them, or an agency's own (see `desk`)
     "staff",  # what no agency sees: agencies, rules, health, search over events
     "triage",  # acknowledge, assign, close, undo
     "answer",  # comment on a ticket and move it as far as its lifecycle lets
     "suppress",
+    "register",  # bring portals in and look after them: all of them, or an agency's own
+    "invite",
     "approve",
     "accounts",
 ]
 
-ROLES: tuple[Role, ...] = ("admin", "lead", "analyst", "read_only", "agency")
+ROLES: tuple[Role, ...] = ("admin", "lead", "analyst", "read_only", "agency_admin", "agency")
+"""From the mightiest to the least."""
+AGENCY_ROLES: tuple[Role, ...] = ("agency_admin", "agency")
+"""Roles that belong to one agency and see nothing of another."""
 
-_ANALYST: frozenset[Permission] = frozenset({"see", "staff", "triage", "answer", "suppress"})
-_LEAD: frozenset[Permission] = _ANALYST | frozenset[Permission]({"approve"})
+_ANALYST: frozenset[Permission] = frozenset({"see", "staff", "triage", "answer", "suppress", "register"})
+_LEAD: frozenset[Permission] = _ANALYST | frozenset[Permission]({"approve", "invite"})
 PERMISSIONS: dict[str, frozenset[Permission]] = {
     "admin": _LEAD | frozenset[Permission]({"accounts"}),
     "lead": _LEAD,
     "analyst": _ANALYST,
     "read_only": frozenset({"see", "staff"}),
+    "agency_admin": frozenset({"see", "answer", "register", "invite"}),
     "agency": frozenset({"see", "answer"}),
 }
 

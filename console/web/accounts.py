@@ -21,6 +21,7 @@ from citywatch.clock import Clock, stamp
 from citywatch.errors import Conflict
 from citywatch.model import from_doc, to_doc
 from citywatch.ports import Is, Query, Store
+from console.web.access import AGENCY_ROLES
 
 CODE_LIFE = timedelta(hours=1)
 _ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -56,7 +57,7 @@ class User:
     name: str
     role: str = "analyst"
     agency: str = ""
-    """For the role agency: whose alerts, tickets and portals it sees."""
+    """For the roles of an agency: whose alerts, tickets and portals it sees."""
     password: str = ""
     """argon2id hash; empty: cannot log in."""
     language: str = "vi"
@@ -114,7 +115,7 @@ def check_new(user: User, password: str) -> None:
     """
     if not name_is_good(user_id(user.id)):
         raise AccountRefusedError("user_name")
-    if user.role == "agency" and not user.agency:
+    if user.role in AGENCY_ROLES and not user.agency:
         raise AccountRefusedError("agency_missing")
     if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
         raise AccountRefusedError("password_length")
@@ -190,6 +191,12 @@ def change_once(store: Store, before: User, after: User) -> bool:
     except Conflict:
         return False
     return True
+
+
+def switch(store: Store, user: User, *, active: bool) -> None:
+    """Switch an account off or on; switched off, every browser and token of it is out."""
+    if user.active != active:
+        change_user(store, replace(user, active=active, epoch=user.epoch + 1))
 
 
 def is_set_up(store: Store) -> bool:

@@ -27,12 +27,14 @@ from console.web import (
     api,
     approvals,
     attack,
+    bring,
     estate,
     evidence,
     factor,
     federation,
     health,
     inbox,
+    invite,
     live,
     login,
     people,
@@ -42,6 +44,7 @@ from console.web import (
 from console.web.door import Visit, Way
 from console.web.show import STATIC
 from console.web.throttle import Throttle
+from sensors.portal.proof import Proof
 
 
 class EvidenceView(Protocol):
@@ -78,6 +81,21 @@ class HouseView(Protocol):
         ...
 
     def health(self) -> Mapping[str, Any]: ...
+    def prove(self, url: str, token: str) -> Proof:
+        """Look for an agency's token at its portal."""
+        ...
+
+    def recheck(self, portal_id: str) -> Mapping[str, Any]:
+        """Look at a portal now: `available`, and whether it is `alerting`."""
+        ...
+
+    def accept_face(self, portal_id: str, by: str) -> str:
+        """Take a portal's present face as the right one."""
+        ...
+
+    def mail(self, key: str, to: str, subject: str, text: str) -> str:
+        """Send a letter; gives what came of it."""
+        ...
 
 
 WAYS: Sequence[Way] = (
@@ -87,7 +105,9 @@ WAYS: Sequence[Way] = (
     *inbox.WAYS,
     *alert.WAYS,
     *tickets.WAYS,
+    *bring.WAYS,
     *estate.WAYS,
+    *invite.WAYS,
     *approvals.WAYS,
     *evidence.WAYS,
     *search.WAYS,

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from citywatch.errors import Conflict
 from citywatch.model import Agency, Alert, AlertState, Event, Portal, Ticket, from_doc, to_doc
 from citywatch.ports import All, Condition, Either, Everything, Is, Page, Query, RecordPage, Store
-from console.web.access import may
+from console.web.access import AGENCY_ROLES, may
 from console.web.accounts import User
 
 T = TypeVar("T")
@@ -41,7 +41,7 @@ class Desk:
             return Everything()
         field = AGENCY_FIELDS.get(kind)
         own = self.user.agency
-        return Is(field, own) if field and own and self.user.role == "agency" else Either(())
+        return Is(field, own) if field and own and self.user.role in AGENCY_ROLES else Either(())
 
     def sees(self, kind: str, doc: Mapping[str, Any]) -> bool:
         """Tell whether one record is within the scope."""

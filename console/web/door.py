@@ -156,6 +156,16 @@ class Visit:
             self.drop_cookie(response, NOTE_COOKIE)
         return response
 
+    def picture(self, template: str, **context: Any) -> Response:
+        """A drawing that other sites may show."""
+        body = show.render(self.language, self.house.settings.timezone, template, context)
+        headers = {"cross-origin-resource-policy": "cross-origin", "cache-control": "public, max-age=3600"}
+        return Response(body, media_type="image/svg+xml", headers=headers)
+
+    def say(self, kind: str, code: str) -> str:
+        """The words for a code, in the visitor's language."""
+        return words.say(self.language, kind, code)
+
     def go(self, where: str, note: str = "", *, count: int = 0, undo: str = "") -> Response:
         """Send the browser on to one of our own pages, with something to say there."""
         response = RedirectResponse(local_path(where), 303)
@@ -235,7 +245,7 @@ BAD_NOTES = {
     "user_name", "user_taken", "agency_missing", "last_admin", "undo_gone", "nothing_chosen",
     "reason_missing", "suppression_wrong", "not_allowed", "conflict", "approve_other", "approve_gone",
     "factor_wrong", "factor_stale", "factor_needed", "passkey_wrong", "oidc_refused", "oidc_failed",
-    "invite_gone", "portal_url", "portal_taken", "proof_missing", "proof_later", "csv_wrong", "too_soon",
+    "invite_gone", "proof_missing", "too_soon", "recheck_bad", "recheck_away",
 }  # fmt: skip
 
 Handler = Callable[[Visit], Response]

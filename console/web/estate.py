@@ -6,6 +6,7 @@ from starlette.responses import Response
 
 from citywatch.model import Agency, Portal, Ticket, from_doc
 from citywatch.ports import All, Condition, Everything, Is, Not, Query, Text
+from console.web import bring
 from console.web.door import Visit, Way
 from console.web.show import link
 
@@ -26,6 +27,7 @@ def show_portals(visit: Visit) -> Response:
     return visit.page(
         "portals.html",
         portals=portals,
+        claims=bring.claims_of(visit, portals),
         total=page.total,
         text=text,
         names=visit.desk.agency_names([portal.agency for portal in portals]),
@@ -46,6 +48,7 @@ def show_portal(visit: Visit) -> Response:
     return visit.page(
         "portal.html",
         portal=portal,
+        claim=bring.claims_of(visit, [portal]).get(portal.id, ""),
         seen=seen.events,
         total=seen.total,
         tickets=[from_doc(record.doc, Ticket) for record in tickets.records],

@@ -168,7 +168,7 @@ def _link(ask: Ask, after: str | None) -> str:
 
 def front(visit: Visit) -> Response:
     """The front page: the inbox, for an agency its tickets."""
-    return visit.go("/tickets" if visit.who.role == "agency" else "/alerts")
+    return visit.go("/tickets" if not visit.can("staff") else "/alerts")
 
 
 # -- doing ------------------------------------------------------------------------------------------------

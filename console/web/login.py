@@ -24,7 +24,7 @@ def show_login(visit: Visit) -> Response:
             "/welcome" + (f"?code={visit.asked('code')}" if visit.asked("code").isascii() else "")
         )
     provider = visit.house.settings.oidc
-    return _form(
+    return form(
         visit,
         "login.html",
         next=door.local_path(visit.asked("next") or "/"),
@@ -35,10 +35,11 @@ def show_login(visit: Visit) -> Response:
 def show_code(visit: Visit) -> Response:
     """The form for a one-time code, and, as long as there is nobody, for the first administrator."""
     first = not accounts.is_set_up(visit.house.store)
-    return _form(visit, "welcome.html", first=first, code=visit.asked("code")[:40])
+    return form(visit, "welcome.html", first=first, code=visit.asked("code")[:40])
 
 
-def _form(visit: Visit, template: str, **context: Any) -> Response:
+def form(visit: Visit, template: str, **context: Any) -> Response:
+    """A page with a form for somebody who need not be logged in."""
     if visit.session is not None:
         return visit.page(template, **context)
     value = door.before_cookie(visit)
@@ -75,7 +76,7 @@ def show_second(visit: Visit) -> Response:
     if found is None:
         return visit.go("/login")
     user, _ = found
-    return _form(visit, "login_code.html", codes=bool(user.totp), keys=bool(user.passkeys))
+    return form(visit, "login_code.html", codes=bool(user.totp), keys=bool(user.passkeys))
 
 
 def check_second(visit: Visit) -> Response:

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from citywatch.ports import Query, Text
 from console.web import accounts, sessions
-from console.web.access import ROLES
+from console.web.access import AGENCY_ROLES, ROLES
 from console.web.accounts import AccountRefusedError, User, write_audit
 from console.web.door import Visit, Way
 from console.web.show import link
@@ -118,13 +118,13 @@ def add_account(visit: Visit) -> Response:
     role, agency = visit.given("role"), visit.given("agency").strip()
     if role not in ROLES:
         raise visit.missing()
-    if role == "agency" and visit.house.store.get("agency", agency) is None:
+    if role in AGENCY_ROLES and visit.house.store.get("agency", agency) is None:
         return visit.go("/accounts", "agency_missing")
     user = User(
         id=visit.given("name"),
         name=visit.given("full_name") or visit.given("name"),
         role=role,
-        agency=agency if role == "agency" else "",
+        agency=agency if role in AGENCY_ROLES else "",
     )
     try:
         made = accounts.add_user(visit.house.store, visit.house.clock, user, visit.given("password"))
@@ -146,9 +146,9 @@ def change_account(visit: Visit) -> Response:
     active = visit.given("active", "1" if user.active else "0") == "1"
     if user.role == "admin" and (role != "admin" or not active) and _last_admin(visit, user):
         return visit.go("/accounts", "last_admin")
-    agency = visit.given("agency").strip() if role == "agency" else ""
+    agency = visit.given("agency").strip() if role in AGENCY_ROLES else ""
     changed = replace(
-        user, role=role, active=active, agency=agency or (user.agency if role == "agency" else "")
+        user, role=role, active=active, agency=agency or (user.agency if role in AGENCY_ROLES else "")
     )
     try:
         password = visit.given("password")

@@ -36,6 +36,7 @@ from console.web import accounts, seed, sessions
 from console.web.accounts import User
 from console.web.app import make_app
 from console.web.door import COOKIE
+from sensors.portal.proof import Proof
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -71,6 +72,22 @@ class ShowHouse:
     @property
     def content_dir(self) -> Path:
         return self.settings.content_dir
+
+    def prove(self, url: str, token: str) -> Proof:
+        """Nothing is asked over the network for a picture."""
+        return Proof(detail=f"{url}: not asked for {token}")
+
+    def recheck(self, portal_id: str) -> Mapping[str, Any]:
+        """Nothing is visited for a picture."""
+        return {"portal": portal_id, "available": False}
+
+    def accept_face(self, portal_id: str, by: str) -> str:
+        """Nothing is visited for a picture."""
+        return f"{portal_id}: not accepted by {by}"
+
+    def mail(self, key: str, to: str, subject: str, text: str) -> str:
+        """Nothing is sent for a picture."""
+        return f"{key}: '{subject}' with {len(text)} letters is not sent to {to}"
 
     def health(self) -> Mapping[str, Any]:
         state = self.store.health()

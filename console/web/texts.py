@@ -18,7 +18,11 @@ from babel.messages.pofile import read_po, write_po
 from console.web.words import LANGUAGES, LOCALE
 
 HERE = Path(__file__).parent
-_METHODS = [("**.py", "python"), ("templates/**.html", "jinja2.ext:babel_extract")]
+_METHODS = [
+    ("**.py", "python"),
+    ("templates/**.html", "jinja2.ext:babel_extract"),
+    ("templates/**.svg", "jinja2.ext:babel_extract"),
+]
 _OPTIONS = {"templates/**.html": {"trimmed": "true"}}
 
 

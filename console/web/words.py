@@ -109,7 +109,25 @@ WORDS: dict[str, dict[str, str]] = {
         "lead": _n("Shift lead"),
         "analyst": _n("Analyst"),
         "read_only": _n("Read only"),
+        "agency_admin": _n("Agency administrator"),
         "agency": _n("Agency"),
+    },
+    "proof": {
+        "dns": _n("by a record in DNS"),
+        "file": _n("by a file"),
+        "tag": _n("by a tag on its page"),
+    },
+    "claim": {
+        "open": _n("not proven yet"),
+        "proven": _n("proven"),
+        "lapsed": _n("no longer proven"),
+    },
+    "mail": {
+        "invite_subject": _n("CityWatch: your account"),
+        "invite_text": _n(
+            "%(who)s invites you to CityWatch, the city's security monitoring.\n\n"
+            "Open this link within seven days and choose your password:\n%(link)s\n"
+        ),
     },
     "kind": {
         "department": _n("Department"),
@@ -177,6 +195,13 @@ WORDS: dict[str, dict[str, str]] = {
         "oidc_failed": _n(
             "The identity provider did not confirm who you are. Try again; the audit log has the reason."
         ),
+        "invite_gone": _n("This invitation was used, taken back, or is too old. Ask for a new one."),
+        "proof_missing": _n("The proof was not found yet. What was seen stands below."),
+        "too_soon": _n("That was done a moment ago. Wait a little, then repeat."),
+        "recheck_good": _n("Looked again: nothing bad was seen."),
+        "recheck_bad": _n("Looked again: it is still not as it should be."),
+        "recheck_away": _n("Looked again: the portal did not answer with a page."),
+        "face_accepted": _n("The present face is now taken as the right one."),
         "passkey_added": _n("The passkey was added."),
         "passkey_wrong": _n("The passkey did not answer as it should."),
     },

@@ -182,3 +182,9 @@ document.addEventListener("submit", async (event) => {
   } catch { form.elements.answer.value = "{}"; }  // declined or no key: the server says so in the visitor's language
   form.submit();
 });
+
+// -- a file into a text box, so that it can be read before it is sent ------------------------------------
+document.addEventListener("change", async (event) => {
+  const into = event.target.dataset?.into;
+  if (into && event.target.files[0]) document.getElementById(into).value = await event.target.files[0].text();
+});

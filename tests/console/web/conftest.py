@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shutil
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import dns.asyncresolver
 import httpx2 as httpx
 import pytest
 from starlette.applications import Starlette
@@ -24,6 +26,7 @@ from citywatch.store import open_store
 from console.web import accounts, seed
 from console.web.accounts import User
 from console.web.app import make_app
+from sensors.portal.proof import Proof, prove
 
 PASSWORD = "mat-khau-rat-dai"
 PAGE = b"<html><script>alert('proof')</script>Hacked</html>"
@@ -61,10 +64,26 @@ class SmallHouse:
     evidence: Kept = field(default_factory=Kept)
     rules: Mapping[str, Rule] = field(default_factory=seed.rules)
     runner: Any = None
+    names: dns.asyncresolver.Resolver | None = None
+    """Who is asked for TXT records; a test may put its own server here."""
+    letters: list[tuple[str, str, str]] = field(default_factory=list[tuple[str, str, str]])
 
     @property
     def content_dir(self) -> Path:
         return self.settings.content_dir
+
+    def prove(self, url: str, token: str) -> Proof:
+        return asyncio.run(prove(url, token, self.settings.fetch, resolver=self.names))
+
+    def recheck(self, portal_id: str) -> Mapping[str, Any]:
+        return {"portal": portal_id, "available": True, "alerting": False}
+
+    def accept_face(self, portal_id: str, by: str) -> str:
+        return f"{portal_id} by {by}"
+
+    def mail(self, key: str, to: str, subject: str, text: str) -> str:
+        self.letters.append((to, subject, text))
+        return f"{key} sent to {to}"
 
     def health(self) -> Mapping[str, Any]:
         state = self.store.health()
@@ -102,6 +121,7 @@ ROLES = {
     "viewer": ("", "read_only"),
     "yte": ("so-y-te", "agency"),
     "giaoduc": ("so-giao-duc", "agency"),
+    "ytechinh": ("so-y-te", "agency_admin"),
 }
 
 

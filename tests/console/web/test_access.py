@@ -16,6 +16,7 @@ from console.web.access import may
 from console.web.accounts import get_user
 from console.web.app import WAYS
 from console.web.door import Way
+from console.web.invite import Invite
 from console.web.suppress import Suppression
 from tests.console.web.conftest import PAGE_HASH, ROLES, Browser, SmallHouse
 
@@ -29,6 +30,14 @@ OTHERS = {
     "/tickets/{id}/assign": "ticket",
     "/tickets/{id}/evidence/{sha256}": "ticket",
     "/portals/{id}": "portal",
+    "/portals/{id}/proof": "portal",
+    "/portals/{id}/change": "portal",
+    "/portals/{id}/recheck": "portal",
+    "/portals/{id}/accept": "portal",
+    "/badge/{id}.svg": "portal",
+    "/people/{id}": "colleague",
+    "/people/invites/{id}/end": "invite",
+    "/invite/{code}": "nothing",
     "/events/{id}": "event",
     "/events/{id}/evidence/{sha256}": "proof_event",
     "/suppressions/{id}/end": "suppression",
@@ -41,7 +50,16 @@ OTHERS = {
 }
 """Every route with an id in it, and what the id is of. A new one without a row here fails the tests."""
 
-OWN_TEST = {"live", "event_evidence", "me_session_end", "me_token_end", "approval", "passkey_end"}
+OWN_TEST = {
+    "live",
+    "event_evidence",
+    "me_session_end",
+    "me_token_end",
+    "approval",
+    "passkey_end",
+    "portal_proof",
+    "portal_prove",
+}
 """Routes whose good answer needs more than an id; each has a test of its own."""
 
 
@@ -56,6 +74,11 @@ def things(house: SmallHouse, city: list[Alert], *, agency: str) -> dict[str, st
         at="2026-11-22T08:00:00.000000Z", until="2027-11-22T08:00:00.000000Z",
     )  # fmt: skip
     house.store.put_many("suppression", {made.id: to_doc(made)})
+    invited = Invite(
+        id="e" * 64, role="agency", agency=agency, by="lead",
+        at="2026-11-22T08:00:00.000000Z", until="2027-11-22T08:00:00.000000Z",
+    )  # fmt: skip
+    house.store.put_many("invite", {invited.id: to_doc(invited)})
     defaced_own = replace(defaced, id="d" * 32, agency=agency)
     house.store.put_many("alert", {defaced_own.id: to_doc(defaced_own)})
     return {
@@ -68,6 +91,9 @@ def things(house: SmallHouse, city: list[Alert], *, agency: str) -> dict[str, st
         "suppression": made.id,
         "approval": "nothing",
         "user": "viewer",
+        "colleague": "yte" if agency == "so-y-te" else "giaoduc",
+        "invite": invited.id,
+        "nothing": "nothing",
     }
 
 
@@ -112,6 +138,7 @@ def test_every_route_that_needs_no_login_is_known() -> None:
     assert free == {
         "login", "log_in", "welcome", "use_code", "log_out", "set_look", "healthz", "readyz", "api_openapi",
         "login_code", "login_code_check", "passkey_ask", "passkey_check", "oidc", "oidc_back",
+        "join", "join_do", "badge",
     }  # fmt: skip
 
 
