@@ -53,10 +53,17 @@ CATEGORIES: dict[tuple[str, str], str] = {
 }
 
 
+Enrich = Callable[[Event], None]
+
+
 @lru_cache(maxsize=10_000)
-def kind_of(channel: str, code: str) -> Event:
-    """What all events of a channel and number have alike. Shared: never changed by its readers."""
-    return {
+def kind_of(channel: str, number: str | int) -> tuple[Event, Enrich | None]:
+    """What all events of a channel and number have alike, and what adds the fields that alerts are folded on.
+
+    Shared: never changed by its readers.
+    """
+    code = str(number)
+    alike: Event = {
         "event.code": code,
         "event.kind": "event",
         "event.category": [CATEGORIES.get((channel, code), "host")],
@@ -64,6 +71,7 @@ def kind_of(channel: str, code: str) -> Event:
         "event.module": "winlog",
         "host.os.family": "windows",
     }
+    return alike, _MORE.get((channel, code))
 
 
 @lru_cache(maxsize=1)
@@ -106,7 +114,7 @@ def _connection(event: Event) -> None:
     _put(event, "network.transport", _text(event, "Protocol"))
 
 
-def _login(outcome: str) -> Callable[[Event], None]:
+def _login(outcome: str) -> Enrich:
     def login(event: Event) -> None:
         _put(event, "source.ip", address(_text(event, "IpAddress")))
         _put(event, "user.target.name", _text(event, "TargetUserName"))
@@ -131,7 +139,7 @@ def _target(event: Event) -> None:
     _put(event, "user.target.name", _text(event, "TargetUserName") or _text(event, "MemberName"))
 
 
-_MORE: dict[tuple[str, str], Callable[[Event], None]] = {
+_MORE: dict[tuple[str, str], Enrich] = {
     (SYSMON, "3"): _connection,
     **{(SYSMON, code): _hashes for code in ("1", "6", "7", "15", "23", "26", "29")},
     ("Security", "4624"): _login("success"),
@@ -145,10 +153,3 @@ _MORE: dict[tuple[str, str], Callable[[Event], None]] = {
     ("Security", "5140"): _login("unknown"),
     ("Security", "5145"): _login("unknown"),
 }
-
-
-def enrich(event: Event) -> None:
-    """Add what alerts are folded on, for the kinds that have it."""
-    more = _MORE.get((event["winlog.channel"], event["event.code"]))
-    if more is not None:
-        more(event)

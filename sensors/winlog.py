@@ -22,11 +22,13 @@ from citywatch import schema
 from citywatch.model import Event
 from citywatch.ports import Keep, Report
 from sensors.lines import UNREADABLE, Place, Tally, line_id, lines, text_head, unpacked
-from sensors.windows import enrich, kind_of
+from sensors.windows import kind_of
 
 Record = dict[str, Any]
 
 MAX_NAMES = 20_000
+MAX_SHAPES = 10_000
+MAX_SECONDS = 4096
 MAX_DOCUMENT = 256 << 20
 """Bytes of the longest JSON export that is one array instead of lines."""
 EVTX = b"ElfFile\x00"
@@ -75,6 +77,23 @@ class _Names(dict[str, str]):
 
 _DATA = _Names()
 _FLAT = _Names(SYSTEM)
+_SHAPES: dict[tuple[str, ...], tuple[str, ...]] = {}
+"""The fields of records with these names in this order: most logs have a few dozen shapes."""
+_CODES = frozenset({int, str})
+_EXACT = len("2026-11-22T01:02:03.000000Z")
+_SECONDS: set[str] = set()
+"""Seconds (`2026-11-22T01:02:03.`) that were found to be times: records come many a second."""
+
+
+def _flat(record: Record) -> Event:
+    """A record with its names side by side."""
+    names = tuple(record)
+    fields = _SHAPES.get(names)
+    if fields is None:
+        fields = tuple(_FLAT[name] for name in names)
+        if len(_SHAPES) < MAX_SHAPES:
+            _SHAPES[names] = fields
+    return dict(zip(fields, record.values(), strict=True))
 
 
 def translate(record: Record, ident: str = "") -> Event:
@@ -90,22 +109,25 @@ def translate(record: Record, ident: str = "") -> Event:
     Raises:
         ValueError: it is no Windows record, or it has no time.
     """
-    event = {_FLAT[name]: value for name, value in record.items()} if "EventID" in record else _nested(record)
+    event = _flat(record) if "EventID" in record else _nested(record)
     if not PLAIN.issuperset(map(type, event.values())):
         _plain(event)
-    code = event.get("event.code")
-    if "winlog.channel" not in event or "@timestamp" not in event or code.__class__ not in {int, str}:
+    get = event.get
+    code = get("event.code")
+    if "winlog.channel" not in event or "@timestamp" not in event or code.__class__ not in _CODES:
         _repair(event, record)
         code = event["event.code"]
-    computer = event.get("winlog.computer_name")
+    computer = get("winlog.computer_name")
     if computer is not None:
         event["host.name"] = computer
-    event["@timestamp"] = _moment(event.get("@timestamp"))
-    keywords = event.get("winlog.keywords")
+    event["@timestamp"] = _moment(get("@timestamp"))
+    keywords = get("winlog.keywords")
     if keywords.__class__ is not list and keywords is not None:
         event["winlog.keywords"] = [keywords]
-    event.update(kind_of(event["winlog.channel"], str(code)))
-    enrich(event)
+    alike, enrich = kind_of(event["winlog.channel"], code)
+    event.update(alike)
+    if enrich is not None:
+        enrich(event)
     event["event.id"] = ident or _own_id(event)
     return event
 
@@ -117,13 +139,20 @@ def _own_id(event: Event) -> str:
 def _moment(raw: object) -> str:
     """The time as events carry it. Raises ValueError when there is none."""
     if isinstance(raw, str) and len(raw) >= 19:  # noqa: PLR2004 - down to the second
+        known = raw[:20] in _SECONDS and len(raw) == _EXACT and raw[26] == "Z"
+        if known and raw.isascii() and raw[20:26].isdigit():
+            return raw
+        if len(raw) == _EXACT and raw[26] == "Z" and raw[10] == "T" and raw[:4] > "1600":
+            datetime.fromisoformat(raw)
+            if len(_SECONDS) >= MAX_SECONDS:
+                _SECONDS.clear()
+            _SECONDS.add(raw[:20])
+            return raw
         text = raw.removesuffix(" UTC")
         if text.startswith("/Date(") and text[6:19].isdigit():
             found = datetime.fromtimestamp(int(text[6:19]) / 1000, UTC)
         else:
             found = datetime.fromisoformat(text)
-            if len(text) == 27 and text[10] == "T" and text[26] == "Z" and text[:4] > "1600":  # noqa: PLR2004
-                return text
         if found.tzinfo is None:
             found = found.replace(tzinfo=UTC)
         if found.year > 1600:  # noqa: PLR2004 - the first year of Windows time

@@ -25,8 +25,8 @@ def test_a_channel_has_the_name_that_rules_know(channel: str, wanted: str) -> No
 
 
 def test_a_kind_has_a_category() -> None:
-    assert kind_of("Security", "4625")["event.category"] == ["authentication"]
-    assert kind_of("Security", "1")["event.category"] == ["host"]
+    assert kind_of("Security", "4625")[0]["event.category"] == ["authentication"]
+    assert kind_of("Security", 1)[0]["event.category"] == ["host"]
 
 
 def test_a_connection_names_both_ends() -> None:

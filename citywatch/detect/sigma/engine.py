@@ -20,7 +20,7 @@ from citywatch.detect.sigma import oracle, tree
 from citywatch.detect.sigma.compile import Answer, ManyValues, View, compile_rule
 from citywatch.detect.sigma.load import EventRule
 from citywatch.detect.sigma.oracle import MAX_VALUE, MAX_VALUES
-from citywatch.detect.sigma.prefilter import CONTAINS, EQUALS, PRESENT, Cover, covers, simplify
+from citywatch.detect.sigma.prefilter import CONTAINS, EQUALS, PRESENT, Cover, Sieve, sieves, simplify
 from citywatch.detect.sigma.tree import Tree, fold, text_of
 from citywatch.model import Event
 
@@ -165,39 +165,88 @@ class _Memory:
         self.tables.clear()
 
 
+class _Asked:
+    """What is settled for each value of one field."""
+
+    __slots__ = ("absent", "anyway", "parts")
+
+    def __init__(self) -> None:
+        self.parts: dict[int, Tree] = {}
+        """By bit: the part of a rule that asks of this field alone."""
+        self.anyway = 0
+        """Bits of parts that any value may meet."""
+        self.absent = 0
+        """Bits of parts that are met where there is no value."""
+
+
 class _Field:
     """One field of a plan: which rules its value makes candidates, as a bit a rule."""
 
-    __slots__ = ("_automaton", "_bits", "_equal", "_memory", "known", "name")
+    __slots__ = (
+        "_answers", "_anyway", "_automaton", "_bits", "_equal", "_loose", "_memory", "_parts", "_settled",
+        "_view", "absent", "known", "name",
+    )  # fmt: skip
 
-    def __init__(self, name: str, needs: dict[tuple[int, str], int], memory: _Memory) -> None:
+    def __init__(
+        self, name: str, needs: dict[tuple[int, str], int], memory: _Memory, asked: _Asked | None = None
+    ) -> None:
+        asked = asked or _Asked()
         self.name = name
+        self.absent = asked.absent
         self._memory = memory
         self.known: dict[str, int] = {}
-        memory.tables.append(self.known)
+        self._loose: dict[str, int] = {}
+        memory.tables += self.known, self._loose
         self._equal = {text: bits for (kind, text), bits in needs.items() if kind == EQUALS}
         texts = [text for kind, text in needs if kind == CONTAINS]
         self._bits = [needs[CONTAINS, text] for text in texts]
         self._automaton = ahocorasick_rs.AhoCorasick(texts) if texts else None
+        self._anyway = asked.anyway
+        self._parts = asked.parts
+        self._settled = sum(asked.parts)
+        self._answers: dict[int, Answer] = {}
+        self._view = View()
 
     def bits(self, value: Any) -> int:
         """Rules whose need this value meets."""
+        if value.__class__ is str:
+            return self._remembered(value, self.known, settle=True)
         if value.__class__ is list:
-            found = 0
+            found = self._anyway
             for each in cast("list[Any]", value)[:MAX_VALUES]:
                 if each is not None:
-                    found |= self.bits(each)
+                    found |= self._remembered(text_of(each), self._loose, settle=False)
             return found
-        text = value if value.__class__ is str else text_of(value)
-        met = self.known.get(text)
+        return self._remembered(text_of(value), self._loose, settle=False)
+
+    def _remembered(self, text: str, table: dict[str, int], *, settle: bool) -> int:
+        met = table.get(text)
         if met is not None:
             return met
+        whole = text
         if len(text) > MAX_VALUE:
             text = text[:MAX_VALUE]
-        found = self.search(text.lower() if text.isascii() else fold(text))
+        found = self.search(text.lower() if text.isascii() else fold(text)) | self._anyway
+        if settle and found & self._settled:
+            found = self._settle(found, whole)
         if len(text) <= MEMORY_LENGTH:
             self._memory.spend()
-            self.known[text] = found
+            table[text] = found
+        return found
+
+    def _settle(self, found: int, text: str) -> int:
+        """Leave out the rules of which a part that asks of this field alone says no."""
+        view = self._view
+        view.take({self.name: text})
+        left = found & self._settled
+        while left:
+            bit = left & -left
+            left ^= bit
+            answer = self._answers.get(bit)
+            if answer is None:
+                answer = self._answers[bit] = compile_rule(self._parts[bit], lists=False)
+            if not answer(view, view.low, view.raw):
+                found ^= bit
         return found
 
     def search(self, text: str) -> int:
@@ -214,7 +263,7 @@ class _Field:
 
 
 class _Keywords:
-    """Keywords of a plan: one search over the whole event, written as JSON; rather too many than too few."""
+    """Keywords of a plan: one search over all values of the event, as JSON; rather too many than too few."""
 
     __slots__ = ("_ascii", "_automaton", "_field")
 
@@ -227,7 +276,7 @@ class _Keywords:
     def bits(self, event: Event, view: View) -> int:
         """Rules of which some keyword is in the event."""
         try:
-            whole = orjson.dumps(event)
+            whole = orjson.dumps([*event.values()])
         except (TypeError, ValueError):  # half of a surrogate pair, or a number beyond 64 bits
             whole = _KELVIN
         plain = whole.isascii() or (self._ascii and _KELVIN not in whole and _DOTTED_I not in whole)
@@ -255,15 +304,37 @@ class _Plan:
         self._mask = (1 << len(left)) - 1
         needs: dict[str, dict[tuple[int, str], int]] = {}
         present: dict[str, int] = {}
+        asked: dict[str, _Asked] = {}
         for position, (_, rest) in enumerate(left):
-            first, second = covers(rest)
-            self._enter(first, 1 << position, needs, present)
-            self._enter(second, 1 << (position + self._shift), needs, present)
+            first, second = sieves(rest)
+            for sieve, bit in ((first, 1 << position), (second, 1 << (position + self._shift))):
+                if sieve is not None and sieve.field:
+                    self._enter_settled(sieve, bit, needs, asked.setdefault(sieve.field, _Asked()))
+                else:
+                    self._enter(sieve.cover if sieve else None, bit, needs, present)
         self._present = tuple(present.items())
         keywords = needs.pop("", None)
         self._keywords = _Keywords(keywords, memory) if keywords else None
-        fields = [_Field(name, each, memory) for name, each in needs.items()]
-        self._fields = tuple((field.name, field.known.get, field.bits) for field in fields)
+        fields = [
+            _Field(name, needs.get(name, {}), memory, asked.get(name))
+            for name in dict.fromkeys((*needs, *asked))
+        ]
+        self._fields = tuple((field.name, field.known.get, field.bits, field.absent) for field in fields)
+
+    @staticmethod
+    def _enter_settled(
+        sieve: Sieve, bit: int, needs: dict[str, dict[tuple[int, str], int]], asked: _Asked
+    ) -> None:
+        asked.parts[bit] = sieve.part
+        if oracle.matches(sieve.part, {}):
+            asked.absent |= bit
+        wanted = sieve.cover
+        if wanted is None or any(kind == PRESENT or not text for _, kind, text in wanted):
+            asked.anyway |= bit
+            return
+        table = needs.setdefault(sieve.field, {})
+        for _, kind, text in wanted:
+            table[kind, text] = table.get((kind, text), 0) | bit
 
     def _enter(
         self,
@@ -282,11 +353,11 @@ class _Plan:
                 table = needs.setdefault(field, {})
                 table[kind, text] = table.get((kind, text), 0) | bit
 
-    def hits(self, event: Event, view: View, rules: Sequence[EventRule]) -> list[EventRule]:
+    def hits(self, event: Event, view: View, rules: Sequence[EventRule]) -> list[EventRule]:  # noqa: C901 - the innermost loop, in one piece
         """The rules of this plan that say yes."""
         met = self._always
         get = event.get
-        for name, known, search in self._fields:
+        for name, known, search, absent in self._fields:
             value = get(name)
             if value is not None:
                 bits = known(value) if value.__class__ is str else None
@@ -294,6 +365,8 @@ class _Plan:
                     bits = search(value)
                 if bits:
                     met |= bits
+            elif absent:
+                met |= absent
         for name, bits in self._present:
             if name in event:
                 met |= bits

@@ -78,13 +78,57 @@ def cover(part: Tree) -> Cover | None:
     return _atom(part)
 
 
-def covers(part: Tree) -> tuple[Cover | None, Cover | None]:
-    """The cheapest cover, and the next one that a yes must meet as well."""
-    if not isinstance(part, tree.And):
-        return cover(part), None
-    flat = list(_flat(part))
-    found = sorted((each for each in map(cover, flat) if each is not None), key=cost)
-    return (found[0] if found else None), (found[1] if len(found) > 1 else None)
+class Sieve(NamedTuple):
+    """One part that a yes of a rule needs: what tells cheaply that it may hold, and if it can be settled.
+
+    With `field` set the part asks of that one field only, so its answer belongs to the value: the engine
+    works it out once for each value instead of once for each event. `cover` None: any value may do, and none.
+    """
+
+    part: Tree
+    cover: Cover | None
+    field: str
+
+
+WEAK = 0.1
+"""A cover that so large a share of events meets rules out too little by itself."""
+
+
+def sieves(part: Tree) -> tuple[Sieve | None, Sieve | None]:
+    """The best part of a rule to ask for first, and the next one that a yes must meet as well.
+
+    A part is settled for each value only where its cover, and the best one, are weak: elsewhere most values
+    would be looked at for nothing.
+    """
+    parts = list(_flat(part)) if isinstance(part, tree.And) else [part]
+    found = sorted(
+        ((_weight(needs), at, needs) for at, needs in enumerate(map(cover, parts))), key=_first_two
+    )
+    chosen: list[Sieve] = []
+    for weight, at, needs in found:
+        settles = weight >= WEAK and (not chosen or _weight(chosen[0].cover) >= WEAK)
+        field = _only_field(parts[at]) if settles else ""
+        if needs is not None or field:
+            chosen.append(Sieve(parts[at], needs, field))
+    return (chosen[0] if chosen else None), (chosen[1] if len(chosen) > 1 else None)
+
+
+def _first_two(entry: tuple[float, int, Cover | None]) -> tuple[float, int]:
+    return entry[:2]
+
+
+def _weight(needs: Cover | None) -> float:
+    return 1.0 if needs is None else min(cost(needs), 1.0)
+
+
+def _only_field(part: Tree) -> str:
+    """The one field that a part asks of; empty when it asks of several, of any, or whether one is there."""
+    fields: set[str] = set()
+    for atom in tree.atoms(part):
+        if isinstance(atom, tree.FieldRef | tree.Exists):
+            return ""
+        fields.add(atom.field)
+    return fields.pop() if len(fields) == 1 else ""
 
 
 def _flat(part: tree.And) -> Iterable[Tree]:
