@@ -11,7 +11,7 @@ from citywatch.respond.lifecycle import Numbering
 from citywatch.settings import Settings
 from responders.mail import NotifyMail
 from responders.portal import RecheckPortal
-from responders.ticket import AssignTicket, CloseAlert, CommentTicket, OpenTicket
+from responders.ticket import AssignTicket, CloseAlert, CommentTicket, Described, OpenTicket
 from responders.webhook import NotifyWebhook
 
 Recheck = Callable[[str], Mapping[str, Any]]
@@ -22,6 +22,7 @@ class EvidenceReader(Protocol):
     """What responders ask of the evidence folder."""
 
     def get(self, sha256: str) -> bytes | None: ...
+    def describe(self, sha256: str) -> Described | None: ...
 
 
 ALL: Final = (
@@ -47,7 +48,7 @@ def build(
     numbering = Numbering(organisation=settings.organisation, timezone=settings.timezone)
     loopback = settings.fetch.allow_loopback
     made: tuple[Responder, ...] = (
-        OpenTicket(store=store, clock=clock, numbering=numbering),
+        OpenTicket(store=store, clock=clock, numbering=numbering, describe=evidence.describe),
         CommentTicket(store=store, clock=clock),
         AssignTicket(store=store, clock=clock),
         CloseAlert(store=store, clock=clock),

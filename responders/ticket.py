@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from citywatch.clock import Clock, stamp
 from citywatch.errors import ActionFailed, Conflict
@@ -13,6 +13,19 @@ from citywatch.ports import Effect, Order, Store
 from citywatch.respond.case import alerts_of
 from citywatch.respond.lifecycle import Draft, Numbering, change_ticket, noted, open_or_join
 from citywatch.respond.run import Run
+
+
+class Described(Protocol):
+    """What is known of kept bytes without reading them."""
+
+    @property
+    def media_type(self) -> str: ...
+    @property
+    def size(self) -> int: ...
+
+
+Describe = Callable[[str], Described | None]
+"""Tells what is kept under a hash."""
 
 
 def run_of(store: Store, order: Order) -> Run:
@@ -47,6 +60,7 @@ class OpenTicket:
     store: Store
     clock: Clock
     numbering: Numbering
+    describe: Describe = lambda _: None
 
     name: str = "ticket.open"
     effect: Effect = "notify"
@@ -68,7 +82,7 @@ class OpenTicket:
             tlp=str(given.get("tlp") or "AMBER"),
             alert_ids=(alert.id,),
             rule_ids=(alert.rule_id,),
-            evidence=_evidence(run, cast("Sequence[object]", given.get("evidence") or ())),
+            evidence=self._evidence(run, cast("Sequence[object]", given.get("evidence") or ())),
             guide_vi=str(given.get("guide_vi") or alert.guide_vi),
             guide_en=str(given.get("guide_en") or alert.guide_en),
             run_id=run.id,
@@ -78,24 +92,28 @@ class OpenTicket:
         opened = open_or_join(self.store, draft, now=self.clock(), numbering=self.numbering)
         return {"ticket_id": opened.ticket.id, "id": opened.ticket.id, "joined": opened.joined}
 
-
-def _evidence(run: Run, hashes: Sequence[object]) -> tuple[Evidence, ...]:
-    """What the sensors kept for the opening alert, and what the steps captured."""
-    event = run.alert.event
-    held = event.get("citywatch.evidence.sha256", [])
-    of_sensor = cast("list[object]", held) if isinstance(held, list) else [held]
-    found = dict.fromkeys(str(one) for one in (*of_sensor, *hashes))
-    return tuple(
-        Evidence(
-            sha256=one,
-            media_type="",
-            size=0,
-            taken_at=run.alert.first_seen,
-            source=str(event.get("url.full") or event.get("log.file.path") or event.get("event.module", "")),
-        )
-        for one in found
-        if len(one) == len("0" * 64)
-    )
+    def _evidence(self, run: Run, hashes: Sequence[object]) -> tuple[Evidence, ...]:
+        """What the sensors kept for the opening alert, and what the steps captured."""
+        event = run.alert.event
+        held = event.get("citywatch.evidence.sha256", [])
+        of_sensor = cast("list[object]", held) if isinstance(held, list) else [held]
+        named = dict.fromkeys(str(one) for one in (*of_sensor, *hashes))
+        source = str(event.get("url.full") or event.get("log.file.path") or event.get("event.module", ""))
+        found: list[Evidence] = []
+        for one in named:
+            if len(one) != len("0" * 64):
+                continue
+            kept = self.describe(one)
+            found.append(
+                Evidence(
+                    sha256=one,
+                    media_type=kept.media_type if kept else "",
+                    size=kept.size if kept else 0,
+                    taken_at=run.alert.first_seen,
+                    source=source,
+                )
+            )
+        return tuple(found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,9 @@ class NoEvidence:
     def get(self, sha256: str) -> bytes | None:
         return sha256.encode() and None
 
+    def describe(self, sha256: str) -> None:
+        return sha256.encode() and None
+
 
 def test_what_is_listed_is_built_and_the_table_of_actions_says_what_each_declares(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "s.sqlite", clock=system_clock)
