@@ -20,7 +20,7 @@ from sensors.network.decode import Decoder
 from sensors.network.dissector import Dissector
 from sensors.network.flow import MOST_FLOWS, Flow, Table, event_of
 from sensors.network.local import Local
-from sensors.network.pcapfile import batches, is_capture, open_capture
+from sensors.network.pcapfile import Record, batches, is_capture, open_capture
 from sensors.network.protocols import Protocols
 from sensors.network.sink import Sink
 
@@ -62,30 +62,74 @@ class NetworkSensor:
 
     def read_stream(self, source: BinaryIO, name: str, report: Report, keep: Keep) -> Iterator[Event]:
         """The same from an open stream (decompressed), e.g. a pipe."""
-        sink = Sink(name, keep)
-        beacons = Beacons()
+        reading = Reading(name, keep, self._dissector, self.most_flows, beacons=Beacons())
+        for link, data, records in batches(source, name, report):
+            yield from reading.take(link, data, records)
+        yield from reading.finish()
+        for problem in reading.problems():
+            report(problem)
 
-        def over(flow: Flow) -> None:
+
+class Reading:
+    """Packets of one capture or interface on their way to events: batches in, events out."""
+
+    def __init__(
+        self, name: str, keep: Keep, dissector: Dissector, most_flows: int, *, beacons: Beacons | None = None
+    ) -> None:
+        sink = Sink(name, keep)
+
+        def over(flow: Flow) -> None:  # holds no reference to this reading: its process ends with it, at once
             if flow.app is not None and (flow.out_load or flow.back_load) and flow.reason != "active":
                 stream.close(flow)
-            beacons.add(flow)
+            if beacons is not None:
+                beacons.add(flow)
             sink.events.append(event_of(flow, name))
 
-        local = Local(sink, self._dissector)
-        table = Table(over, self.most_flows)
-        decoder = Decoder(sink, table, Protocols(sink, local), local)
-        for link, data, records in batches(source, name, report):
-            with _without_cycles():
-                decoder.batch(link, data, records)
-            local.flush()
-            events, sink.events = sink.events, []
-            yield from events
-        table.finish()
-        local.flush()
-        yield from sink.events
-        yield from beacons.events(name)
-        for problem in _passed_over(decoder, local, table, name):
-            report(problem)
+        self._name = name
+        self._sink = sink
+        self._beacons = beacons
+        self._local = Local(sink, dissector)
+        self._table = Table(over, most_flows)
+        self._decoder = Decoder(sink, self._table, Protocols(sink, self._local), self._local)
+
+    def take(self, link: int, data: bytes, records: list[Record]) -> list[Event]:
+        """Decode the packets of one buffer; give the events that became known."""
+        with _without_cycles():
+            self._decoder.batch(link, data, records)
+        return self._told()
+
+    def advance(self, us: int) -> list[Event]:
+        """Time went on though no packet came: flows that were idle for long enough end."""
+        if us >= self._table.tick:
+            self._table.advance(us)
+        return self._told()
+
+    def finish(self) -> list[Event]:
+        """The capture ended, and every flow with it."""
+        self._table.finish()
+        events = self._told()
+        if self._beacons is not None:
+            events.extend(self._beacons.events(self._name))
+        return events
+
+    def _told(self) -> list[Event]:
+        self._local.flush()
+        events, self._sink.events = self._sink.events, []
+        return events
+
+    @property
+    def evicted(self) -> int:
+        """Flows that were written early because the table was full."""
+        return self._table.evicted
+
+    def living(self) -> tuple[int, int]:
+        """Flows that have not ended, and how many packets they hold that no event tells of yet."""
+        flows = [flow for by_key in self._table.out for flow in by_key.values()]
+        return len(flows), sum(flow.out_packets + flow.back_packets for flow in flows)
+
+    def problems(self) -> Iterator[Problem]:
+        """What could not be read, counted."""
+        return _passed_over(self._decoder, self._local, self._table, self._name)
 
 
 @contextmanager
