@@ -196,6 +196,8 @@ class Query:
     limit: int = 100
     after: str | None = None
     """The `next` of the page before: opaque."""
+    count_to: int | None = None
+    """Stop counting there: a `total` of so many means so many or more. None counts them all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -285,6 +287,10 @@ class Store(Protocol):
 
     def find(self, kind: str, query: Query) -> RecordPage:
         """Records by any field of theirs; `start` and `end` are over the `order` field."""
+        ...
+
+    def tally(self, kind: str, where: Condition, by: str, *, size: int = 1000) -> list[tuple[str, int]]:
+        """Count records by a field's values (texts in lower case), most first."""
         ...
 
     def delete(self, kind: str, record_id: str) -> bool: ...

@@ -18,13 +18,24 @@ import orjson
 from citywatch.clock import Clock, stamp, stamp_us
 from citywatch.errors import StoreError
 from citywatch.model import Event
-from citywatch.ports import Page, Query, Record, RecordPage, StoreHealth
+from citywatch.ports import Condition, Page, Query, Record, RecordPage, StoreHealth
 from citywatch.schema import namespaces
 from citywatch.settings import Elastic
 from citywatch.store import meaning
 from citywatch.store.cursor import Cursor, read_cursor
 from citywatch.store.elastic_client import BUSY, connect, explained, shown, told
-from citywatch.store.elastic_query import ALL, Dsl, asked, between, every, left_out, opposite, some
+from citywatch.store.elastic_query import (
+    ALL,
+    Dsl,
+    asked,
+    between,
+    counted,
+    every,
+    left_out,
+    opposite,
+    some,
+    total_of,
+)
 from citywatch.store.elastic_records import ElasticRecords
 from citywatch.store.intake import Refused, Taken, day_of, sift
 from citywatch.store.mapping import ASIDE, UNINDEXED, event_properties, event_template, refused_index
@@ -220,12 +231,12 @@ class ElasticStore:
             "query": self._decided(query),
             "sort": [{field: {"order": way}} for field in ("@timestamp", "event.sequence", "event.id")],
             "size": max(query.limit, 0) + 1,
-            "track_total_hits": cursor is None,
+            "track_total_hits": counted(query),
         }
         if cursor:
             body["search_after"] = cursor.place
         hits = self._hits(body)
-        total = cursor.total if cursor else int(hits["total"]["value"])
+        total = cursor.total if cursor else total_of(hits, query)
         shown_hits = hits["hits"][: max(query.limit, 0)]
         more = len(hits["hits"]) > len(shown_hits) and bool(shown_hits)
         following = str(Cursor(place=shown_hits[-1]["sort"], total=total)) if more else None
@@ -347,6 +358,9 @@ class ElasticStore:
 
     def find(self, kind: str, query: Query) -> RecordPage:
         return self._records.find(kind, query)
+
+    def tally(self, kind: str, where: Condition, by: str, *, size: int = 1000) -> list[tuple[str, int]]:
+        return self._records.tally(kind, where, by, size=size)
 
     def delete(self, kind: str, record_id: str) -> bool:
         return self._records.delete(kind, record_id)

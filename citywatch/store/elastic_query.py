@@ -8,6 +8,7 @@ Usually nothing does.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import IPv4Address, IPv6Address
@@ -88,6 +89,17 @@ def asked(condition: ports.Condition, *, records: bool = False) -> Asked:
             return Asked(sure=join([part.sure for part in made]), maybe=join([part.maybe for part in made]))
         case _:
             return both(_record_atom(condition)) if records else _event_atom(condition)
+
+
+def counted(query: ports.Query) -> bool | int:
+    """How far Elasticsearch shall count; what follows a first page is not counted again."""
+    return query.after is None if query.after or query.count_to is None else max(query.count_to, 1)
+
+
+def total_of(hits: Mapping[str, Any], query: ports.Query) -> int:
+    """The count of an answer, no more than was asked for."""
+    total = int(hits["total"]["value"])
+    return total if query.count_to is None else min(total, query.count_to)
 
 
 # -- events ----------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -21,7 +22,7 @@ from citywatch.settings import Elastic
 from citywatch.store import meaning
 from citywatch.store.cursor import Cursor, read_cursor
 from citywatch.store.elastic_client import explained, shown, told
-from citywatch.store.elastic_query import Dsl, asked, path_of
+from citywatch.store.elastic_query import Dsl, asked, counted, path_of, total_of
 from citywatch.store.mapping import record_index
 
 CHUNK = 500
@@ -149,7 +150,7 @@ class ElasticRecords:
             "sort": _sort(query),
             "size": limit + 1,
             "_source": ["version", "doc"],
-            "track_total_hits": cursor is None,
+            "track_total_hits": counted(query),
         }
         if cursor:
             body["search_after"] = cursor.place
@@ -158,11 +159,27 @@ class ElasticRecords:
                 index=self._index(kind), body=body, allow_partial_search_results=False
             )
         hits = answer["hits"]["hits"]
-        total = cursor.total if cursor else int(answer["hits"]["total"]["value"])
+        total = cursor.total if cursor else total_of(answer["hits"], query)
         kept = hits[:limit]
         more = len(hits) > len(kept) and bool(kept)
         following = str(Cursor(place=kept[-1]["sort"], total=total)) if more else None
         return RecordPage(records=tuple(_record(kind, hit) for hit in kept), total=total, next=following)
+
+    def tally(self, kind: str, where: ports.Condition, by: str, *, size: int = 1000) -> list[tuple[str, int]]:
+        path = path_of(by)
+        forms = {form: {"terms": {"field": f"{form}.{path}", "size": size}} for form in ("t", "n")}
+        body: Dsl = {"query": asked(where, records=True).sure, "size": 0, "aggs": forms}
+        with told(self._hosts):
+            answer = self._client.search(
+                index=self._index(kind), body=body, allow_partial_search_results=False
+            )
+        found: Counter[str] = Counter()
+        for form in forms:
+            for bucket in answer["aggregations"][form]["buckets"]:
+                key = bucket["key"]
+                whole = isinstance(key, float) and key.is_integer()
+                found[meaning.text_of(int(key) if whole else key)] += int(bucket["doc_count"])
+        return sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))[:size]
 
 
 def _with_times(query: Query) -> ports.Condition:

@@ -12,7 +12,7 @@ import orjson
 
 from citywatch.clock import EPOCH, Clock, parse_stamp, stamp, stamp_us
 from citywatch.model import Event
-from citywatch.ports import Page, Query, Record, RecordPage, StoreHealth
+from citywatch.ports import Condition, Page, Query, Record, RecordPage, StoreHealth
 from citywatch.store import meaning
 from citywatch.store.cursor import Cursor, read_cursor
 from citywatch.store.intake import Refused, Taken, day_of, sift
@@ -81,7 +81,7 @@ class SqliteStore:
         cursor = read_cursor(query.after) if query.after else None
         with self._file.read() as connection:
             where = self._where(connection, query)
-            total = cursor.total if cursor else _count(connection, where)
+            total = cursor.total if cursor else _count(connection, where, query.count_to)
             way, sign = ("DESC", "<") if query.newest_first else ("ASC", ">")
             sql, values = where.sql, where.values
             if cursor:
@@ -178,6 +178,9 @@ class SqliteStore:
     def find(self, kind: str, query: Query) -> RecordPage:
         return self._records.find(kind, query)
 
+    def tally(self, kind: str, where: Condition, by: str, *, size: int = 1000) -> list[tuple[str, int]]:
+        return self._records.tally(kind, where, by, size=size)
+
     def delete(self, kind: str, record_id: str) -> bool:
         return self._records.delete(kind, record_id)
 
@@ -228,12 +231,15 @@ def _count_days(connection: sqlite3.Connection, first: int) -> int:
     return sum(row[1] for row in added)
 
 
-def _count(connection: sqlite3.Connection, where: Where) -> int:
+def _count(connection: sqlite3.Connection, where: Where, most: int | None) -> int:
     if not where.values and where.exact and where.sql in {"1", "(1)"}:
-        return int(connection.execute("SELECT coalesce(sum(events), 0) FROM days").fetchone()[0])
-    return int(
-        connection.execute(f"SELECT count(*) FROM events WHERE {where.sql}", where.values).fetchone()[0]
-    )
+        whole = int(connection.execute("SELECT coalesce(sum(events), 0) FROM days").fetchone()[0])
+        return whole if most is None else min(whole, most)
+    sql, values = f"SELECT count(*) FROM events WHERE {where.sql}", where.values
+    if most is not None:
+        sql = f"SELECT count(*) FROM (SELECT 1 FROM events WHERE {where.sql} LIMIT ?)"
+        values = (*values, most)
+    return int(connection.execute(sql, values).fetchone()[0])
 
 
 def _matching(connection: sqlite3.Connection, where: Where) -> Iterable[Event]:

@@ -7,6 +7,7 @@ judged from the JSON by `meaning`, over the rows that the columns let through.
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -90,7 +91,7 @@ class SqliteRecords:
         limit = max(query.limit, 0)
         with self._file.read() as connection:
             where = _where(connection, kind, query)
-            total = cursor.total if cursor else _count(connection, where)
+            total = cursor.total if cursor else _count(connection, where, query.count_to)
             key = _order(connection, kind, query)
             rest = _rest(key, cursor, newest_first=query.newest_first) if cursor else ALL_ROWS
             way = "DESC" if query.newest_first else "ASC"
@@ -103,6 +104,23 @@ class SqliteRecords:
         more = len(rows) > len(shown) and bool(shown)
         following = str(Cursor(place=[shown[-1][3], shown[-1][0]], total=total)) if more else None
         return RecordPage(records=tuple(_record(kind, row) for row in shown), total=total, next=following)
+
+    def tally(self, kind: str, where: ports.Condition, by: str, *, size: int = 1000) -> list[tuple[str, int]]:
+        found: Counter[str] = Counter()
+        with self._file.read() as connection:
+            narrowed = _where(connection, kind, Query(where=where))
+            column = None if _odd(connection, kind) else _column(kind, by)
+            if column is None:
+                sql = f"SELECT doc FROM records WHERE {narrowed.sql}"
+                for (doc,) in connection.execute(sql, narrowed.values):
+                    values = meaning.record_values(orjson.loads(doc), by)
+                    found.update({meaning.record_text(value) for value in values})
+            else:
+                sql = f"SELECT {column}, count(*) FROM records WHERE {narrowed.sql} GROUP BY {column}"
+                for value, count in connection.execute(sql, narrowed.values):
+                    if value is not None:
+                        found[str(value)] += int(count)
+        return sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))[:size]
 
 
 def _record(kind: str, row: Sequence[Any]) -> Record:
@@ -134,10 +152,12 @@ def _column(kind: str, field: str) -> str | None:
     return f"h{names.index(field)}" if field in names else None
 
 
-def _count(connection: sqlite3.Connection, where: Where) -> int:
-    return int(
-        connection.execute(f"SELECT count(*) FROM records WHERE {where.sql}", where.values).fetchone()[0]
-    )
+def _count(connection: sqlite3.Connection, where: Where, most: int | None) -> int:
+    sql, values = f"SELECT count(*) FROM records WHERE {where.sql}", where.values
+    if most is not None:
+        sql = f"SELECT count(*) FROM (SELECT 1 FROM records WHERE {where.sql} LIMIT ?)"
+        values = (*values, most)
+    return int(connection.execute(sql, values).fetchone()[0])
 
 
 def _odd(connection: sqlite3.Connection, kind: str) -> bool:

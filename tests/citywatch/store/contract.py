@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -350,6 +351,29 @@ class StoreContract:
             "ticket", Query(order="opened_at", start="2026-11-22T01:00:00Z", end="2026-11-22T03:00:00Z")
         )
         assert [record.id for record in found.records] == ["b", "a"]
+
+    def test_counting_stops_where_it_is_told_to(self, filled: Store) -> None:
+        assert filled.search(Query(limit=1, count_to=3)).total == 3
+        assert filled.search(Query(limit=1, count_to=10**6)).total == filled.search(Query()).total
+        asked = Query(order="opened_at", limit=1, count_to=2)
+        assert filled.find("ticket", asked).total == 2
+        assert filled.find("ticket", replace(asked, where=Text("đổi"))).total == 1
+
+    @pytest.mark.parametrize(
+        ("by", "expected"),
+        [
+            ("state", [("new", 2), ("closed", 1)]),
+            ("severity", [("0", 1), ("2", 1), ("4", 1)]),
+            ("alert_ids", [("x2", 2), ("x1", 1), ("x3", 1)]),
+            ("nothing", []),
+        ],
+    )
+    def test_records_are_counted_by_any_field(
+        self, filled: Store, by: str, expected: list[tuple[str, int]]
+    ) -> None:
+        some = Either(tuple(Is("id", one) for one in "abc"))
+        assert filled.tally("ticket", some, by) == expected
+        assert filled.tally("ticket", some, by, size=1) == expected[:1]
 
     def test_health_counts_events_and_records(self, store: Store) -> None:
         store.append([event(1), event(2)])
