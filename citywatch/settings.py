@@ -124,6 +124,23 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """The interfaces that the service listens to."""
+
+    interfaces: tuple[str, ...] = ()
+    filter: str = ""
+    """Which packets are wanted, in the language of tcpdump; empty: all."""
+    ring_mib: int = 64
+    """Memory of the kernel's ring, for each interface."""
+    disk_mib: int = 1024
+    """Packets kept on disk for each interface, the newest: for the evidence of alerts."""
+    user: str = "nobody"
+    """Who the capture process becomes when it is started as root."""
+    most_flows: int = 65_536
+    """Conversations that are remembered at once, for each interface."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Accounts:
     """How people come in."""
 
@@ -174,6 +191,7 @@ class Settings:
     journal: JournalSettings = field(default_factory=JournalSettings)
     retention: Retention = field(default_factory=Retention)
     watch: Watch = field(default_factory=Watch)
+    network: Network = field(default_factory=Network)
     accounts: Accounts = field(default_factory=Accounts)
     oidc: Oidc = field(default_factory=Oidc)
 
@@ -241,12 +259,13 @@ _SECTIONS: dict[str, type] = {
     "journal": JournalSettings,
     "retention": Retention,
     "watch": Watch,
+    "network": Network,
     "accounts": Accounts,
     "oidc": Oidc,
 }
 
 
-_LISTS = frozenset({"inputs", "never", "second_factor", "scopes"})
+_LISTS = frozenset({"inputs", "interfaces", "never", "second_factor", "scopes"})
 """Settings that an environment variable gives with commas between."""
 
 
