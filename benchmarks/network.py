@@ -99,7 +99,7 @@ def judged(path: Path) -> Iterator[bytes]:
     from citywatch.detect.rulebook import Rulebook  # noqa: PLC0415 - each reader loads only its own library
     from sensors.network import NetworkSensor  # noqa: PLC0415 - each reader loads only its own library
 
-    book = Rulebook.load(REPO, report=lambda _: None)
+    book = Rulebook.load(REPO)
     batch = []
     for event in NetworkSensor().read(path, lambda _: None, lambda data, _: hashlib.sha256(data).hexdigest()):
         batch.append(event)

@@ -14,6 +14,7 @@ from citywatch.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from citywatch.detect.fold import Fold
+    from citywatch.detect.indicators import Indicators
     from citywatch.detect.rulebook import Rulebook
     from citywatch.journal.lmdb_journal import LmdbJournal
     from citywatch.model import Rule
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from citywatch.respond.runner import Runner
     from citywatch.store.evidence import EvidenceFolder
     from citywatch.watch import Judge
+    from console.indicators import Warnings
     from console.pulse import Pulse
     from sensors.portal.proof import Proof
 
@@ -96,9 +98,26 @@ class House:
             self.content_dir,
             extra=extra,
             evidence=self.evidence.get,
+            indicators=self.indicators,
             cache=self.settings.data / "cache",
             today=self.clock().date().isoformat(),
         )
+
+    @cached_property
+    def indicators(self) -> Indicators:
+        """What other centers warn of."""
+        from citywatch.detect.indicators import Indicators
+
+        indicators = Indicators(self.settings.data / "indicators.db")
+        self._closing.append(indicators)
+        return indicators
+
+    @cached_property
+    def warnings(self) -> Warnings:
+        """Where warnings are brought in, and the past is asked for what they name."""
+        from console.indicators import Warnings
+
+        return Warnings(indicators=self.indicators, journal=self.journal, store=self.store, clock=self.clock)
 
     @property
     def rule_errors(self) -> list[ContentError]:
@@ -148,7 +167,9 @@ class House:
     def runner(self) -> Runner:
         from citywatch.respond.runner import Runner
 
-        return Runner(self.store, self.playbooks, self.responders, self.catalogue, self.clock)
+        runner = Runner(self.store, self.playbooks, self.responders, self.catalogue, self.clock)
+        self._closing.append(runner)
+        return runner
 
     @cached_property
     def judge(self) -> Judge:

@@ -82,6 +82,7 @@ def _night(house: House) -> int:
 
     rows = scan(house, [], deep=True, tell=lambda _: None)
     asked = check_due(house)
+    ended = house.indicators.expire(stamp(now))
     oldest = (now - timedelta(days=house.settings.retention.days)).date().isoformat()
     dropped = house.store.drop_before(oldest)
     doc = {
@@ -93,6 +94,7 @@ def _night(house: House) -> int:
         "failed": sum(1 for row in rows if row["error"]),
         "dropped_events": dropped,
         "proofs": asked,
+        "indicators_ended": ended,
     }
     house.store.put_if("night", day, doc, record.version)
     log.info("night of %s: %d portals, %d events dropped", day, len(rows), dropped)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from citywatch.clock import Clock, parse_stamp, stamp
 from citywatch.errors import CityWatchError
-from citywatch.model import Problem
+from citywatch.model import Problem, to_doc
 from citywatch.ports import Query, Store
 
 if TYPE_CHECKING:
@@ -107,5 +107,6 @@ def health(house: House) -> Mapping[str, Any]:
             "refused": store.refused,
             "records": dict(store.records),
         },
+        "indicators": to_doc(house.indicators.health()),
         "parts": sorted(parts, key=lambda part: str(part["part"])),
     }

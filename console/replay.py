@@ -90,6 +90,7 @@ def judge_sources(data: Path | None, paths: Sequence[Path], report: Report, tell
         tell: is told how far it is.
     """
     from citywatch.detect.fold import Fold, row
+    from citywatch.detect.indicators import Indicators
     from citywatch.detect.rulebook import Rulebook
     from citywatch.model import Severity
     from citywatch.settings import load_settings
@@ -98,10 +99,12 @@ def judge_sources(data: Path | None, paths: Sequence[Path], report: Report, tell
     pocket = Pocket()
     settings = load_settings(data or Path.cwd() / ".no-installation")
     imported = [data / "rules"] if data and (data / "rules").is_dir() else []
+    warned = data / "indicators.db" if data else None
     rulebook = Rulebook.load(
         settings.content_dir,
         extra=imported,
         evidence=pocket.get,
+        indicators=Indicators(warned) if warned and warned.is_file() else None,
         cache=data / "cache" if data else None,
     )
     outcome.rule_errors = [each.error for each in rulebook.refusals if each.kind == "refused"]

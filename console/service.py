@@ -17,6 +17,7 @@ from threading import Event as Flag
 from threading import Thread
 from typing import TYPE_CHECKING, cast
 
+from citywatch.detect.sigma.match import problem_of
 from citywatch.errors import CityWatchError
 from citywatch.watch import JUDGE, gather, is_gathered
 
@@ -64,6 +65,9 @@ class Service:
         house.judge  # noqa: B018 - compiles the rules, opens journal and store; errors belong to the caller
         for error in (*house.rule_errors, *house.playbook_errors):
             log.warning("%s", error)
+        for refusal in house.rulebook.refusals:
+            if refusal.kind == "refused":
+                house.pulse.problem(problem_of(refusal))
         for part in self._parts():
             thread = Thread(target=self._loop, args=(part,), name=part.name, daemon=True)
             self._threads.append(thread)

@@ -19,7 +19,7 @@ from citywatch.detect.document_text import document_text
 from citywatch.detect.indicator_json import json_indicators
 from citywatch.detect.indicator_values import NotAnIndicator, guess, is_defanged, normal, refang
 from citywatch.detect.indicators import Indicator
-from citywatch.errors import InputError
+from citywatch.errors import InputError, SettingsError
 from citywatch.model import Problem
 
 MOST_BYTES = 256 * 1024 * 1024
@@ -188,6 +188,21 @@ def _made(kind: str, value: str, told: Mapping[str, str], defaults: Defaults) ->
         title=told.get("title", "")[:500],
         reference=(told.get("reference") or defaults.reference)[:500],
     )
+
+
+def read_tlp(word: str) -> str:
+    """Read a TLP 2.0 label as people write it.
+
+    Raises:
+        SettingsError: there is no such label.
+
+    >>> read_tlp("tlp:white"), read_tlp("amber+strict")
+    ('CLEAR', 'AMBER+STRICT')
+    """
+    try:
+        return _tlp(word)
+    except NotAnIndicator as error:
+        raise SettingsError(f"the warning {error}") from None
 
 
 def _tlp(word: str) -> str:

@@ -159,10 +159,13 @@ class Indicators:
         self.refresh()
         return after - before
 
-    def remove(self, source: str) -> int:
-        """Take all of a source out; give how many went."""
+    def remove(self, source: str, *, value: str = "") -> int:
+        """Take all of a source out, or one value of it; give how many went."""
+        where, given = "source = ?", [source]
+        if value:
+            where, given = f"{where} AND value = ?", [source, value]
         with self._lock, self._writing():
-            gone = self._db.execute("DELETE FROM indicator WHERE source = ?", (source,)).rowcount
+            gone = self._db.execute(f"DELETE FROM indicator WHERE {where}", given).rowcount
         self.refresh()
         return gone
 
@@ -217,6 +220,25 @@ class Indicators:
         rows = self._db.execute(
             f"SELECT {_COLUMNS} FROM indicator WHERE key = ? AND type = ? AND value = ? ORDER BY source",
             (key_of(kind, value), kind, value),
+        )
+        return [Indicator(**dict(zip(_NAMES, row, strict=True))) for row in rows]
+
+    def about(self, kind: str, value: str) -> list[Indicator]:
+        """Every source's word on a value, on what holds it (a name's domain, an address's network) too."""
+        if kind not in _READERS:
+            return self.find(kind, value)
+        return [one for pair in self._look(kind, value) for one in self.find(*pair)]
+
+    def search(self, text: str = "", *, source: str = "", limit: int = 100) -> list[Indicator]:
+        """Those with a text in value, title or source; by type and value."""
+        where = ["instr(lower(value || char(10) || title || char(10) || source), lower(?))"] if text else []
+        given: list[str | int] = [text] if text else []
+        if source:
+            where.append("source = ?")
+            given.append(source)
+        asked = f" WHERE {' AND '.join(where)}" if where else ""
+        rows = self._db.execute(
+            f"SELECT {_COLUMNS} FROM indicator{asked} ORDER BY type, value, source LIMIT ?", (*given, limit)
         )
         return [Indicator(**dict(zip(_NAMES, row, strict=True))) for row in rows]
 
@@ -374,8 +396,9 @@ def _made(one: Indicator, severity: Severity, *, inbound: bool) -> Rule:
 
 
 def _subject(hit: Hit, event: Event, *, inbound: bool) -> tuple[tuple[str, str], ...]:
-    """Who of ours, and with what: one alert for each pair."""
-    met = (hit.field, hit.value[:1000])
+    """Who of ours, and with what: one alert for each pair, however many names or addresses it has."""
+    one = hit.indicator
+    met = ("threat.indicator.name" if one.type == "network" else hit.field, one.value[:1000])
     if inbound:
         return (met,)
     for name in ("citywatch.portal.id", "host.name", "source.ip"):

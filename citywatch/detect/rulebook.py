@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -15,14 +15,12 @@ from citywatch.detect.sigma.cache import RuleCache
 from citywatch.detect.sigma.correlate import Correlator
 from citywatch.detect.sigma.engine import Engine
 from citywatch.detect.sigma.load import CorrelationRule, EventRule, FileRules, Refusal
-from citywatch.detect.sigma.match import match_of, problem_of
+from citywatch.detect.sigma.match import match_of
 from citywatch.detect.sigma.resolve import RuleSet, resolve
 from citywatch.detect.tuning import read_off
 from citywatch.detect.yara import Get, YaraRules
 from citywatch.errors import ContentError
-from citywatch.model import Event, Match, Problem, Rule, repeatable_id
-
-Report = Callable[[Problem], None]
+from citywatch.model import Event, Match, Rule, repeatable_id
 
 PLACEHOLDERS = "placeholders.yml"
 
@@ -95,18 +93,18 @@ class Rulebook:
         content_dir: Path,
         *,
         extra: Sequence[Path] = (),
-        report: Report | None = None,
         evidence: Get | None = None,
+        indicators: Indicators | None = None,
         cache: Path | None = None,
         today: str = "",
     ) -> Rulebook:
-        """Read every rule below these folders. One bad rule is reported and never stops the rest.
+        """Read every rule below these folders. One bad rule (see `refusals`) never stops the rest.
 
         Args:
             content_dir: the folder with `rules/`, or a folder of rules.
             extra: more such folders: imported rules, exceptions of the team.
-            report: is told of each rule that was not loaded.
             evidence: gives bytes by their SHA-256, for YARA; without it YARA is not asked.
+            indicators: what other centers warn of.
             cache: a folder where parsed rules are kept between starts.
             today: `2026-11-22`; exceptions that expired before no longer hold.
         """
@@ -115,11 +113,7 @@ class Rulebook:
                for key, each in read_off(place.folder).items()}  # fmt: skip
         ruleset = resolve([file for place in found for file in read_folder(place, cache)], today, off)
         yara = YaraRules.load([place.folder for place in found], cache=cache / "yara" if cache else None)
-        book = cls(ruleset, yara=yara, evidence=evidence)
-        if report is not None:
-            for refusal in book.refusals:
-                report(problem_of(refusal))
-        return book
+        return cls(ruleset, yara=yara, evidence=evidence, indicators=indicators)
 
     def judge(self, events: Sequence[Event]) -> list[Match]:
         """What the rules say to these events, oldest first."""

@@ -14,8 +14,10 @@ from itertools import islice
 
 from citywatch.detect.indicators import FIELDS, Hit, Indicator, Indicators
 from citywatch.model import Event
-from citywatch.ports import Condition, Either, Exists, Is, Like, Query, Store
+from citywatch.ports import All, Condition, Either, Exists, Is, Like, Not, Query, Store
 
+DATASET = "indicator.sighting"
+"""Events that tell of a contact in the past; they are none themselves."""
 FEW = 200
 """So many indicators are asked for by value; more are compared with what the store holds."""
 MOST_VALUES = 50_000
@@ -31,8 +33,8 @@ class Sighting:
     indicator: Indicator
     field: str
     value: str
-    who: tuple[str, ...]
-    """Our hosts, portals or addresses that were in contact, at most 100."""
+    who: tuple[tuple[str, str], ...]
+    """Field and value of our portals, hosts or addresses that were in contact, at most 100."""
     count: int
     first_at: str
     last_at: str
@@ -53,7 +55,7 @@ class Past:
 @dataclass(slots=True)
 class _Seen:
     hit: Hit
-    who: dict[str, None]
+    who: dict[tuple[str, str], None]
     ids: list[str]
     count: int
     first_at: str
@@ -113,8 +115,9 @@ def _events(store: Store, asked: Sequence[Condition], start: str | None, end: st
     parts = iter(asked)
     while chunk := tuple(islice(parts, _PER_QUERY)):
         after: str | None = None
+        where = All((Either(chunk), Not(Is("event.dataset", DATASET))))
         while True:
-            page = store.search(Query(where=Either(chunk), start=start, end=end, limit=1000, after=after))
+            page = store.search(Query(where=where, start=start, end=end, limit=1000, after=after))
             for event in page.events:
                 event_id = str(event.get("event.id", ""))
                 if event_id not in given:
@@ -140,7 +143,7 @@ def _note(seen: dict[tuple[str, str, str, str], _Seen], hit: Hit, event: Event) 
     for name in ours:
         value = event.get(name)
         if isinstance(value, str) and value != hit.value and len(known.who) < _MOST_IDS:
-            known.who[value] = None
+            known.who[name, value] = None
             break
 
 

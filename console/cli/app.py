@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from console.cli import cases, content, installation, look, register, service
+from console.cli import cases, content, indicators, installation, look, register, service
 
 app = typer.Typer(
     name="citywatch",
@@ -34,7 +34,7 @@ def _root(
     """See early when a city's portals and networks are attacked, and act on it."""
 
 
-_START, _LOOK, _WORK, _CONTENT = "Start here", "Look", "Work", "Rules and playbooks"
+_START, _LOOK, _WORK, _CONTENT = "Start here", "Look", "Work", "Rules, warnings and playbooks"
 
 app.command(rich_help_panel=_START)(installation.init)
 app.command(rich_help_panel=_START)(installation.doctor)
@@ -49,5 +49,6 @@ app.add_typer(cases.alerts, name="alerts", rich_help_panel=_WORK)
 app.add_typer(cases.tickets, name="tickets", rich_help_panel=_WORK)
 app.add_typer(register.portals, name="portals", rich_help_panel=_WORK)
 app.add_typer(register.agencies, name="agencies", rich_help_panel=_WORK)
+app.add_typer(indicators.indicators, name="indicators", rich_help_panel=_CONTENT)
 app.add_typer(content.rules, name="rules", rich_help_panel=_CONTENT)
 app.add_typer(content.playbooks, name="playbooks", rich_help_panel=_CONTENT)

@@ -11,6 +11,7 @@ Permission = Literal[
     "triage",  # acknowledge, assign, close, undo
     "answer",  # comment on a ticket and move it as far as its lifecycle lets
     "suppress",
+    "warn",  # bring in what other centers warn of, and take it out
     "register",  # bring portals in and look after them: all of them, or an agency's own
     "invite",
     "approve",
@@ -22,7 +23,9 @@ ROLES: tuple[Role, ...] = ("admin", "lead", "analyst", "read_only", "agency_admi
 AGENCY_ROLES: tuple[Role, ...] = ("agency_admin", "agency")
 """Roles that belong to one agency and see nothing of another."""
 
-_ANALYST: frozenset[Permission] = frozenset({"see", "staff", "triage", "answer", "suppress", "register"})
+_ANALYST: frozenset[Permission] = frozenset(
+    {"see", "staff", "triage", "answer", "suppress", "warn", "register"}
+)
 _LEAD: frozenset[Permission] = _ANALYST | frozenset[Permission]({"approve", "invite"})
 PERMISSIONS: dict[str, frozenset[Permission]] = {
     "admin": _LEAD | frozenset[Permission]({"accounts"}),

@@ -22,6 +22,7 @@ from citywatch.model import Rule
 from citywatch.ports import Store
 from citywatch.respond.run import Run, StepState
 from citywatch.settings import Settings
+from console.indicators import Warnings
 from console.web import (
     alert,
     api,
@@ -40,6 +41,7 @@ from console.web import (
     people,
     search,
     tickets,
+    warnings,
 )
 from console.web.door import Visit, Way
 from console.web.show import STATIC
@@ -97,6 +99,11 @@ class HouseView(Protocol):
         """Send a letter; gives what came of it."""
         ...
 
+    @property
+    def warnings(self) -> Warnings:
+        """Where warnings are brought in, and the past is asked for what they name."""
+        ...
+
 
 WAYS: Sequence[Way] = (
     *login.WAYS,
@@ -112,6 +119,7 @@ WAYS: Sequence[Way] = (
     *evidence.WAYS,
     *search.WAYS,
     *attack.WAYS,
+    *warnings.WAYS,
     *health.WAYS,
     *people.WAYS,
     *live.WAYS,

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from citywatch.clock import Clock, stamp
+from citywatch.detect.indicators import Indicator
 from citywatch.model import (
     Agency,
     Alert,
@@ -176,6 +177,20 @@ def rules() -> dict[str, Rule]:
     return {rule.id: rule for rule in made}
 
 
+def indicators() -> list[Indicator]:
+    """What three centers warn of."""
+    return [
+        Indicator(type=kind, value=value, source=source, tlp=tlp, confidence=sure, title=title)
+        for kind, value, source, tlp, sure, title in (
+            ("ip", "203.0.113.77", "A05", "AMBER", 85, "Máy chủ điều khiển"),
+            ("domain", "cap-nhat-dich-vu-cong.example", "NCSC", "GREEN", 75, "Giả mạo Cổng dịch vụ công"),
+            ("url", "cap-nhat-dich-vu-cong.example/vneid.apk", "NCSC", "GREEN", 90, "Ứng dụng độc hại"),
+            ("sha256", "5f" * 32, "NCSC", "AMBER", 90, "Ứng dụng độc hại"),
+            ("network", "198.51.100.0/24", "Bộ TT&TT", "CLEAR", 60, "Dải địa chỉ rà quét"),
+        )
+    ]
+
+
 def agencies() -> list[Agency]:
     """Six owners."""
     return [
@@ -213,13 +228,15 @@ def portals() -> list[Portal]:
     ]
 
 
-def alerts(number: int, now: datetime, seed: int = 7) -> Iterator[Alert]:
-    """So many alerts, newest first; the same for the same number, time and seed."""
+def alerts(
+    number: int, now: datetime, seed: int = 7, *, gap_s: tuple[float, float] = (20, 400)
+) -> Iterator[Alert]:
+    """So many alerts, newest first; the same for the same number, time, seed and seconds between two."""
     dice = random.Random(seed)  # noqa: S311 - invented data, no secret
     moment = now
     known = rules()
     for place in range(number):
-        moment -= timedelta(seconds=dice.randint(20, 400))
+        moment -= timedelta(seconds=dice.uniform(*gap_s))
         picked = dice.choices(_RULES, weights=(3, 1, 3, 6, 2, 1, 2, 9, 4))[0]
         yield _alert(place, picked, known[picked[0]], moment, dice)
 

@@ -25,6 +25,8 @@ import uvicorn
 from starlette.applications import Starlette
 
 from citywatch.clock import Clock, stamp, system_clock
+from citywatch.detect.indicators import Indicators
+from citywatch.journal.lmdb_journal import LmdbJournal
 from citywatch.model import Rule, to_doc
 from citywatch.ports import Query, Store
 from citywatch.respond.catalogue import Catalogue
@@ -32,6 +34,8 @@ from citywatch.respond.run import Run, StepState
 from citywatch.respond.runner import Runner
 from citywatch.settings import Settings, load_settings
 from citywatch.store import open_store
+from citywatch.watch import JUDGE
+from console.indicators import Warnings
 from console.web import accounts, seed, sessions
 from console.web.accounts import User
 from console.web.app import make_app
@@ -66,6 +70,7 @@ class ShowHouse:
     clock: Clock
     store: Store
     evidence: OneProof
+    warnings: Warnings
     rules: Mapping[str, Rule] = field(default_factory=seed.rules)
     runner: Runner | None = None
 
@@ -103,7 +108,11 @@ def show_house(folder: Path, *, number: int = 400, clock: Clock = system_clock) 
     settings = load_settings(folder, environ={})
     store = open_store(settings, clock)
     proof = sha256(_PROOF).hexdigest()
-    house = ShowHouse(settings, clock, store, OneProof({proof: _PROOF}))
+    indicators = Indicators(folder / "indicators.db")
+    indicators.add(seed.indicators())
+    journal = LmdbJournal(folder / "journal", cap_mb=16, drop_oldest=True, clock=clock, readers=(JUDGE,))
+    warnings = Warnings(indicators=indicators, journal=journal, store=store, clock=clock)
+    house = ShowHouse(settings, clock, store, OneProof({proof: _PROOF}), warnings)
     made = seed.fill(store, clock, number=number, evidence=proof)
     people = (("lan", "Nguyễn Ngọc Lan", "admin", ""), ("yte", "Trần Văn Minh", "agency", "so-y-te"))
     for name, full, role, agency in people:
@@ -149,7 +158,8 @@ def served(house: ShowHouse) -> Generator[str]:
 @contextmanager
 def listening(app: Starlette) -> Generator[str]:
     """Any application on a free port of loopback; gives its address."""
-    with socket.socket() as listener:
+    # named TCP, else asyncio leaves the delay of small packets on: 40 ms a page
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)
         server = uvicorn.Server(config)
@@ -208,6 +218,7 @@ def screens(house: ShowHouse) -> dict[str, str]:
         "factor": "/me/factor",
         "agencies": "/agencies",
         "approvals": "/approvals",
+        "indicators": "/indicators",
         "attack": "/attack?technique=T1491.002",
         "health": "/health",
         "suppressions": "/suppressions",

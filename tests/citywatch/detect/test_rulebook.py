@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from citywatch.detect.rulebook import Rulebook
-from citywatch.model import Problem, Reason
+from citywatch.model import Reason
 
 RULE = """title: Odd parent
 id: 5c1d7a34-0b1e-4c33-9f0b-6f6e1d2a9a10
@@ -43,10 +43,9 @@ def test_one_bad_rule_is_reported_and_the_rest_hold(tmp_path: Path) -> None:
     (tmp_path / "rules").mkdir()
     (tmp_path / "rules" / "a.yml").write_text(RULE, "utf-8")
     (tmp_path / "rules" / "b.yml").write_text("title: [", "utf-8")
-    seen: list[Problem] = []
-    book = Rulebook.load(tmp_path, report=seen.append)
+    book = Rulebook.load(tmp_path)
     assert list(book.rules) == ["5c1d7a34-0b1e-4c33-9f0b-6f6e1d2a9a10"]
-    assert [problem.source for problem in seen] == ["rules/b.yml"]
+    assert [refusal.source for refusal in book.refusals] == ["rules/b.yml"]
 
 
 COUNT = """title: Three odd parents

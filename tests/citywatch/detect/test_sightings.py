@@ -74,7 +74,10 @@ ASKED = [
 
 
 def told(found: Past) -> set[tuple[str, str, tuple[str, ...], int]]:
-    return {(one.indicator.value, one.field, one.who, one.count) for one in found.sightings}
+    return {
+        (one.indicator.value, one.field, tuple(value for _, value in one.who), one.count)
+        for one in found.sightings
+    }
 
 
 WANTED = {

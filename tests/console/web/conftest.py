@@ -19,10 +19,13 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from citywatch.detect.indicators import Indicators
+from citywatch.journal.lmdb_journal import LmdbJournal
 from citywatch.model import Alert, Rule, to_doc
 from citywatch.ports import Query, Store
 from citywatch.settings import Settings, load_settings
 from citywatch.store import open_store
+from console.indicators import Warnings
 from console.web import accounts, seed
 from console.web.accounts import User
 from console.web.app import make_app
@@ -66,7 +69,16 @@ class SmallHouse:
     runner: Any = None
     names: dns.asyncresolver.Resolver | None = None
     """Who is asked for TXT records; a test may put its own server here."""
+    warnings: Warnings = field(init=False)
     letters: list[tuple[str, str, str]] = field(default_factory=list[tuple[str, str, str]])
+
+    def __post_init__(self) -> None:
+        folder = self.settings.data
+        journal = LmdbJournal(
+            folder / "journal", cap_mb=16, drop_oldest=False, clock=self.clock, readers=("judge",)
+        )
+        indicators = Indicators(folder / "indicators.db")
+        self.warnings = Warnings(indicators=indicators, journal=journal, store=self.store, clock=self.clock)
 
     @property
     def content_dir(self) -> Path:
