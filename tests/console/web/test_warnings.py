@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from citywatch.model import Alert, Event
+import pytest
+
+from citywatch.model import Event
 from tests.console.web.conftest import Browser, SmallHouse
 
+pytestmark = pytest.mark.usefixtures("city")
 HOSTILE = "<script>alert(1)</script>"
 
 
@@ -25,9 +28,7 @@ def met(house: SmallHouse) -> Event:
     return event
 
 
-def test_a_warning_is_kept_and_who_was_in_contact_is_shown(
-    browser: Browser, house: SmallHouse, city: list[Alert]
-) -> None:
+def test_a_warning_is_kept_and_who_was_in_contact_is_shown(browser: Browser, house: SmallHouse) -> None:
     met(house)
     browser.log_in("lan")
     page = browser.submit(
@@ -50,7 +51,7 @@ def test_a_warning_is_kept_and_who_was_in_contact_is_shown(
 
 
 def test_a_warning_without_a_sender_or_of_nonsense_is_refused_with_words(
-    browser: Browser, house: SmallHouse, city: list[Alert]
+    browser: Browser, house: SmallHouse
 ) -> None:
     browser.log_in("lan")
     page = browser.submit("/indicators", page="/indicators", warning="198.51.100.177", source="").text
@@ -63,7 +64,7 @@ def test_a_warning_without_a_sender_or_of_nonsense_is_refused_with_words(
 
 
 def test_a_source_is_taken_out_and_a_value_is_found_by_what_holds_it(
-    browser: Browser, house: SmallHouse, city: list[Alert]
+    browser: Browser, house: SmallHouse
 ) -> None:
     browser.log_in("lan")
     browser.submit("/indicators", page="/indicators", warning="evil.example\n", source="A05")
