@@ -68,6 +68,12 @@ class Pulse:
         with self._lock:
             self._parts.setdefault(part, _Part()).error = ""
 
+    def gauge(self, part: str, error: str, counts: Mapping[str, int]) -> None:
+        """Set the counts of a part that counts for itself, and what is wrong with it, if anything."""
+        with self._lock:
+            known = self._parts.setdefault(part, _Part())
+            known.counts, known.error = dict(counts), error
+
     def write(self) -> None:
         """Write all counts to the store."""
         now = stamp(self._clock())

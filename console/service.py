@@ -17,7 +17,6 @@ from threading import Event as Flag
 from threading import Thread
 from typing import TYPE_CHECKING, cast
 
-from citywatch.detect.sigma.match import problem_of
 from citywatch.errors import CityWatchError
 from citywatch.watch import JUDGE, gather, is_gathered
 
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     import uvicorn
 
     from console.house import House
+    from console.live import Live
 
 log = logging.getLogger("citywatch")
 
@@ -54,6 +54,7 @@ class Service:
         self._passed_over: set[Path] = set()
         self._gathered = Flag()
         self._threads: list[Thread] = []
+        self._live: Live | None = None
 
     def start(self) -> None:
         """Open everything that could be missing or wrong, then start the loops.
@@ -61,13 +62,17 @@ class Service:
         Raises:
             CityWatchError: the installation cannot run; nothing was started.
         """
+        from console.reload import tell_refused
+
         house = self._house
         house.judge  # noqa: B018 - compiles the rules, opens journal and store; errors belong to the caller
         for error in (*house.rule_errors, *house.playbook_errors):
             log.warning("%s", error)
-        for refusal in house.rulebook.refusals:
-            if refusal.kind == "refused":
-                house.pulse.problem(problem_of(refusal))
+        tell_refused(house)
+        if house.settings.network.interfaces and not self._until_idle:
+            from console.live import of_house
+
+            self._live = of_house(house)
         for part in self._parts():
             thread = Thread(target=self._loop, args=(part,), name=part.name, daemon=True)
             self._threads.append(thread)
@@ -78,6 +83,8 @@ class Service:
         self._stop.set()
         for thread in self._threads:
             thread.join(timeout=60)
+        if self._live is not None:
+            self._live.close()
 
     def wait(self) -> None:
         """Until somebody stops the service."""
@@ -109,6 +116,7 @@ class Service:
     def _parts(self) -> Iterator[Part]:
         from citywatch.store.shipper import Shipper
         from console.nightly import Night
+        from console.reload import Reload
 
         house = self._house
         shipper = Shipper(house.journal, house.store)
@@ -117,9 +125,14 @@ class Service:
         yield Part(name="ship", step=shipper.step, pause_s=0.2)
         yield Part(name="respond", step=house.runner.tick, pause_s=0.2)
         yield Part(name="pulse", step=self._pulse, pause_s=5.0)
+        yield Part(name="rules", step=Reload(house).step, pause_s=5.0)
         if not self._until_idle:
             yield Part(name="portals", step=self._portals, pause_s=5.0)
             yield Part(name="nightly", step=Night(house).tick, pause_s=20.0)
+        if self._live is not None:
+            yield Part(name="capture", step=self._guard, pause_s=1.0)
+            for name, step in self._live.steps():
+                yield Part(name=f"live:{name}", step=step, pause_s=0.1)
 
     def _loop(self, part: Part) -> None:
         pause = part.pause_s
@@ -185,6 +198,20 @@ class Service:
         from console.portals import visit_due
 
         return visit_due(self._house)
+
+    def _guard(self) -> int:
+        """The capture process is at work, and what it counts is seen."""
+        live = self._live
+        if live is None:
+            return 0
+        started = live.guard()
+        if started:
+            log.info("capture process: started; %s", live.confined)
+        for row in live.status():
+            counts = {key: held for key, held in row.items() if isinstance(held, int)}
+            error = "" if row["state"] == "up" else f"the interface is {row['state']}"
+            self._house.pulse.gauge(f"interface:{row['interface']}", error, counts)
+        return started
 
     def _pulse(self) -> int:
         self._house.pulse.count("service")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from console.cli import cases, content, indicators, installation, look, register, service
+from console.cli import cases, content, indicators, installation, look, network, register, service
 
 app = typer.Typer(
     name="citywatch",
@@ -44,6 +44,8 @@ app.command(rich_help_panel=_LOOK)(look.decode)
 app.command(rich_help_panel=_LOOK)(look.scan)
 app.command(rich_help_panel=_LOOK)(look.hunt)
 app.command(rich_help_panel=_LOOK)(service.watch)
+app.command(rich_help_panel=_LOOK)(network.capture)
+app.add_typer(network.network, name="network", rich_help_panel=_LOOK)
 app.command(rich_help_panel=_WORK)(service.console)
 app.add_typer(cases.alerts, name="alerts", rich_help_panel=_WORK)
 app.add_typer(cases.tickets, name="tickets", rich_help_panel=_WORK)
