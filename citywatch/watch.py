@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
-from typing import Protocol
+from typing import Generic, Protocol, Self, TypeVar
 
 import msgspec
 
@@ -34,14 +34,18 @@ _HEAD = 1024
 class Judging(Protocol):
     """What the judge asks: `detect.rulebook.Rulebook`."""
 
+    @property
+    def windows(self) -> Mapping[str, str]: ...
     def judge(self, events: Sequence[Event]) -> list[Match]: ...
     def changes(self) -> dict[str, bytes | None]: ...
     def restore(self, state: dict[str, bytes]) -> None: ...
+    def adopt(self, older: Self) -> None: ...
 
 
 class Folding(Protocol):
     """What the judge folds with: `detect.fold.Fold`."""
 
+    def tune(self, windows: Mapping[str, str]) -> None: ...
     def add(self, matches: Sequence[Match]) -> list[Alert]: ...
     def changes(self) -> dict[str, bytes | None]: ...
     def restore(self, state: dict[str, bytes]) -> None: ...
@@ -154,7 +158,10 @@ def _batches(events: Iterator[Event], size: int) -> Iterator[list[Event]]:
         yield chunk
 
 
-class Judge:
+Rules = TypeVar("Rules", bound=Judging)
+
+
+class Judge(Generic[Rules]):
     """Follows the journal, asks the rules, folds what they say into alerts, starts the playbooks.
 
     The store may be down: alerts then wait in the judge's own state, detection goes on, and `flush` delivers
@@ -164,7 +171,7 @@ class Judge:
     def __init__(
         self,
         journal: Journal,
-        rules: Judging,
+        rules: Rules,
         fold: Folding,
         store: Store,
         *,
@@ -173,6 +180,7 @@ class Judge:
     ) -> None:
         self._journal = journal
         self._rules = rules
+        self._renewed: Rules | None = None
         self._fold = fold
         self._store = store
         self._own = own
@@ -194,8 +202,23 @@ class Judge:
         """How many alerts the store has not taken yet."""
         return len(self._pending)
 
+    def renew(self, rules: Rules) -> None:
+        """Judge by other rules from the next batch on; may be called from another thread.
+
+        What rules count that stand unchanged in both goes on counting.
+        """
+        self._renewed = rules
+
+    def _take_up(self) -> None:
+        rules, self._renewed = self._renewed, None
+        if rules is not None:
+            rules.adopt(self._rules)
+            self._fold.tune(rules.windows)
+            self._rules = rules
+
     def step(self, limit: int = 2000) -> int:
         """Judge the next events; give how many. Nothing of it is half done after a kill."""
+        self._take_up()
         events = self._journal.read(JUDGE, limit)
         if not events:
             return 0

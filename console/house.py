@@ -91,6 +91,11 @@ class House:
 
     @cached_property
     def rulebook(self) -> Rulebook:
+        """The rules in force; `console.reload` puts a new one here when their files change."""
+        return self.load_rules()
+
+    def load_rules(self) -> Rulebook:
+        """Read all rules anew."""
         from citywatch.detect.rulebook import Rulebook
 
         extra = [self.imported_rules] if self.imported_rules.is_dir() else []
@@ -172,7 +177,7 @@ class House:
         return runner
 
     @cached_property
-    def judge(self) -> Judge:
+    def judge(self) -> Judge[Rulebook]:
         from citywatch.watch import Judge
 
         return Judge(

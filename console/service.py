@@ -287,6 +287,19 @@ def _web(house: House, host: str, port: int) -> uvicorn.Server:
 
 
 def serve_console(house: House, host: str, port: int) -> None:
-    """Serve the console alone until it is stopped."""
+    """Serve the console alone until it is stopped; it shows the rules as they are now."""
+    from console.reload import Reload
+
+    reload = Reload(house, judges=False)
+    stop = Flag()
+
+    def look() -> None:
+        while not stop.wait(30.0):
+            reload.step()
+
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    _web(house, host, port).run()
+    Thread(target=look, name="rules", daemon=True).start()
+    try:
+        _web(house, host, port).run()
+    finally:
+        stop.set()

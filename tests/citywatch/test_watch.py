@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,10 @@ class EveryEvent:
 
     def __init__(self) -> None:
         self.seen = 0
+        self.windows: dict[str, str] = {}
+
+    def adopt(self, older: EveryEvent) -> None:
+        self.seen += older.seen
 
     def judge(self, events: Sequence[Event]) -> list[Match]:
         self.seen += len(events)
@@ -85,6 +89,10 @@ class ByHost:
     def __init__(self) -> None:
         self.alerts: dict[str, Alert] = {}
         self.dirty: set[str] = set()
+        self.windows: Mapping[str, str] = {}
+
+    def tune(self, windows: Mapping[str, str]) -> None:
+        self.windows = windows
 
     def add(self, matches: Sequence[Match]) -> list[Alert]:
         grown: dict[str, Alert] = {}
@@ -131,8 +139,9 @@ class Building:
         self.journal = LmdbJournal(self.folder / "journal", cap_mb=64, drop_oldest=False, clock=system_clock)
         self.store: Any = SqliteStore(self.folder / "store.sqlite", clock=system_clock)
         self.rules = EveryEvent()
-        self.judge = Judge(
-            self.journal, self.rules, ByHost(), self.store, own=lambda alert: alert, start=self._start
+        self.fold = ByHost()
+        self.judge: Judge[EveryEvent] = Judge(
+            self.journal, self.rules, self.fold, self.store, own=lambda alert: alert, start=self._start
         )
 
     def _start(self, alerts: Sequence[Alert]) -> None:
@@ -195,6 +204,23 @@ def test_the_judge_takes_up_where_its_last_commit_was(building: Building, tmp_pa
     assert building.judge.run() == 1
     assert building.counts() == {"a": 3, "b": 1}
     assert building.journal.cursor(JUDGE) == 4
+
+
+def test_rules_are_taken_up_between_two_batches_with_what_the_old_ones_counted(
+    building: Building, tmp_path: Path
+) -> None:
+    source = tmp_path / "a.lines"
+    source.write_text("a\nb\nc\n", "utf-8")
+    read(building, source)
+    building.judge.step(2)
+    newer = EveryEvent()
+    newer.windows = {"r": "1h"}
+    building.judge.renew(newer)
+    assert building.fold.windows == {}
+    building.judge.step(2)
+    assert (newer.seen, building.rules.seen) == (3, 2)
+    assert building.fold.windows == {"r": "1h"}
+    assert building.journal.state(JUDGE)["r:seen"] == b"3"
 
 
 def test_alerts_wait_while_the_store_is_down_and_detection_goes_on(
