@@ -79,10 +79,12 @@ def _night(house: House) -> int:
         return 0
     from console.claims import check_due
     from console.portals import scan
+    from console.web import once
 
     rows = scan(house, [], deep=True, tell=lambda _: None)
     asked = check_due(house)
     ended = house.indicators.expire(stamp(now))
+    once.forget(house.store, house.clock)
     oldest = (now - timedelta(days=house.settings.retention.days)).date().isoformat()
     dropped = house.store.drop_before(oldest)
     doc = {

@@ -14,13 +14,15 @@ from starlette.responses import JSONResponse, Response
 
 from citywatch.clock import parse_stamp, stamp
 from citywatch.errors import Conflict, StoreError
-from citywatch.model import Alert, Change, Portal, Ticket, from_doc, to_doc
+from citywatch.model import Alert, Change, Portal, Severity, Ticket, from_doc, to_doc
 from citywatch.ports import All, Condition, Is, Query, Range
 from citywatch.respond import lifecycle
 from console.web import inbox, suppress
 from console.web.accounts import write_audit
 from console.web.door import Visit, Way
 from console.web.inbox import DEEDS, VIEWS, Ask, Row
+from console.web.once import once
+from console.web.openapi import describe_api, strict
 from console.web.query import QueryError, read_event_query
 from console.web.tickets import moves_of
 
@@ -41,10 +43,14 @@ def _alert(row: Row) -> dict[str, Any]:
 
 
 def alerts(visit: Visit) -> Response:
-    """Alerts, last seen first: the inbox's own filter."""
+    """Alerts, last seen first: the inbox's own filter; with `updated_since`, what changed since then."""
+    if visit.asked("updated_since"):
+        return _changed_alerts(visit)
     state = visit.asked("state") or "any"
     if state not in VIEWS:
         raise HTTPException(400, f"state must be one of {', '.join(VIEWS)}")
+    if visit.asked("severity") not in {"", *Severity.__members__}:
+        raise HTTPException(400, f"severity must be one of {', '.join(Severity.__members__)}")
     ask = Ask(
         text=visit.asked("q"),
         state=state,
@@ -57,9 +63,33 @@ def alerts(visit: Visit) -> Response:
         shelf = inbox.read_shelf(visit.desk, ask, hiding, limit=_limit(visit))
     except (QueryError, StoreError) as error:
         raise HTTPException(400, str(error)) from error
-    return JSONResponse(
-        {"alerts": [_alert(row) for row in shelf.rows], "total": shelf.total, "next": shelf.next}
-    )
+    found = [_alert(row) for row in shelf.rows]
+    return JSONResponse({"alerts": found, "total": shelf.total, "next": shelf.next})
+
+
+def _changed_alerts(visit: Visit) -> Response:
+    """Two lists, one after the other: what people changed, then what was seen."""
+    since = _moment(visit, "updated_since")
+    part, _, after = visit.asked("after").partition(":")
+    try:
+        if part != "seen":
+            found, follows = visit.desk.handled_since(since, _limit(visit), after or None)
+            following = f"handled:{follows}" if follows else "seen:"
+        else:
+            found, follows = visit.desk.seen_since(since, _limit(visit), after or None)
+            following = f"seen:{follows}" if follows else None
+    except StoreError as error:
+        raise HTTPException(400, str(error)) from error
+    states = visit.desk.states(found)
+    rows = [_alert(Row(alert=alert, state=states[alert.id])) for alert in found]
+    return JSONResponse({"alerts": rows, "total": None, "next": following})
+
+
+def _moment(visit: Visit, name: str) -> str:
+    try:
+        return stamp(parse_stamp(visit.asked(name)))
+    except (ValueError, OverflowError) as error:
+        raise HTTPException(400, f"{name} must be a time, 2026-11-22T08:00:00Z: {error}") from error
 
 
 def _one_alert(visit: Visit) -> Alert:
@@ -75,6 +105,7 @@ def alert(visit: Visit) -> Response:
     return JSONResponse(_alert(Row(alert=found, state=visit.desk.states([found])[found.id])))
 
 
+@once
 def set_state(visit: Visit) -> Response:
     """Acknowledge, assign, close, mark as false positive or reopen an alert."""
     found = _one_alert(visit)
@@ -126,6 +157,7 @@ def ticket(visit: Visit) -> Response:
     return JSONResponse(_ticket_doc(found) | {"moves": moves_of(visit, found)})
 
 
+@once
 def change_ticket(visit: Visit) -> Response:
     """Comment on a ticket, or move it (with `to`)."""
     found, version = _one_ticket(visit)
@@ -185,87 +217,10 @@ def events(visit: Visit) -> Response:
 def describe(visit: Visit) -> Response:
     """This interface as OpenAPI 3.1."""
     del visit
-    paths: dict[str, dict[str, Any]] = {}
-    for way in WAYS:
-        if way.needs is not None:
-            paths.setdefault(way.path, {})[way.method.lower()] = _described(way)
-    scheme = {"type": "http", "scheme": "bearer"}
-    return JSONResponse(
-        {
-            "openapi": "3.1.0",
-            "info": {"title": "CityWatch", "version": "1"},
-            "paths": paths,
-            "components": {"securitySchemes": {"token": scheme}},
-            "security": [{"token": []}],
-        }
-    )
+    return JSONResponse(describe_api(_WAYS))
 
 
-_QUERIES = {
-    "/api/v1/alerts": {
-        "q": "severity:high agency:so-y-te",
-        "state": "open",
-        "severity": "medium",
-        "suppressed": "false",
-        "limit": "100",
-        "after": "",
-    },
-    "/api/v1/tickets": {
-        "state": "confirmed",
-        "agency": "so-y-te",
-        "assignee": "lan",
-        "updated_since": "2026-11-22T00:00:00Z",
-        "limit": "100",
-        "after": "",
-    },
-    "/api/v1/portals": {"limit": "100", "after": ""},
-    "/api/v1/events": {
-        "q": "source.ip:10.0.0.0/8",
-        "from": "2026-11-22T00:00:00Z",
-        "to": "2026-11-23T00:00:00Z",
-        "limit": "100",
-        "after": "",
-    },
-}
-_BODIES: dict[str, dict[str, str]] = {
-    "/api/v1/alerts/{id}/state": {"do": "close", "reason": "planned change", "assignee": "lan"},
-    "/api/v1/tickets/{id}": {"to": "confirmed", "note": "seen by the agency"},
-}
-
-
-def _described(way: Way) -> dict[str, Any]:
-    text = {"type": "string"}
-    asked = [
-        {"name": name, "in": "query", "required": False, "schema": text, "example": example}
-        for name, example in _QUERIES.get(way.path, {}).items()
-    ]
-    inside = [{"name": "id", "in": "path", "required": True, "schema": text}] if "{id}" in way.path else []
-    answers = {code: {"description": words} for code, words in _ANSWERS.items()}
-    made: dict[str, Any] = {
-        "operationId": way.name,
-        "summary": (way.handler.__doc__ or "").strip(),
-        "parameters": inside + asked,
-        "responses": answers,
-    }
-    if way.method == "POST":
-        example = _BODIES[way.path]
-        shape = {"type": "object", "properties": dict.fromkeys(example, text)}
-        made["requestBody"] = {"content": {"application/json": {"schema": shape, "example": example}}}
-    return made
-
-
-_ANSWERS = {
-    "200": "what was asked for",
-    "400": "the request cannot be read; `error` says why",
-    "401": "no good token",
-    "404": "not there, or not for this account",
-    "409": "not possible in the present state, or changed by somebody else",
-    "429": "too many wrong tokens; wait as `retry-after` says",
-    "503": "the store does not answer",
-}
-
-WAYS = (
-    Way(path="/api/v1/openapi.json", handler=describe, name="api_openapi", api=True),
+_WAYS = (
     Way(path="/api/v1/alerts", handler=alerts, name="api_alerts", needs="see", api=True),
     Way(path="/api/v1/alerts/{id}", handler=alert, name="api_alert", needs="see", api=True),
     Way(
@@ -288,4 +243,8 @@ WAYS = (
     ),
     Way(path="/api/v1/portals", handler=portals, name="api_portals", needs="see", api=True),
     Way(path="/api/v1/events", handler=events, name="api_events", needs="staff", api=True),
+)
+WAYS = (
+    *(strict(way) for way in _WAYS),
+    Way(path="/api/v1/openapi.json", handler=describe, name="api_openapi", api=True),
 )

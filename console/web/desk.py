@@ -12,7 +12,18 @@ from typing import Any, TypeVar
 
 from citywatch.errors import Conflict
 from citywatch.model import Agency, Alert, AlertState, Event, Portal, Ticket, from_doc, to_doc
-from citywatch.ports import All, Condition, Either, Everything, Is, Page, Query, RecordPage, Store
+from citywatch.ports import (
+    All,
+    Condition,
+    Either,
+    Everything,
+    Is,
+    Page,
+    Query,
+    Range,
+    RecordPage,
+    Store,
+)
 from console.web.access import AGENCY_ROLES, may
 from console.web.accounts import User
 
@@ -86,6 +97,21 @@ class Desk:
         found = self._store.get_many("alert_state", [alert.id for alert in alerts]) if alerts else {}
         known = {key: from_doc(record.doc, AlertState) for key, record in found.items()}
         return {alert.id: known.get(alert.id) or AlertState(alert_id=alert.id) for alert in alerts}
+
+    def handled_since(self, since: str, limit: int, after: str | None) -> tuple[list[Alert], str | None]:
+        """Alerts that people did something with since then, last first, and the next page's cursor."""
+        query = Query(where=Range("changed_at", since, None), order="changed_at", limit=limit, after=after)
+        page = self._store.find("alert_state", query)  # its alerts are narrowed in the next line
+        found = self.many("alert", [record.id for record in page.records], Alert)
+        return [found[record.id] for record in page.records if record.id in found], page.next
+
+    def seen_since(self, since: str, limit: int, after: str | None) -> tuple[list[Alert], str | None]:
+        """Alerts whose last event is of that time or later, without what `handled_since` gives."""
+        query = Query(order="last_seen", start=since, limit=limit, after=after, count_to=1)
+        page = self.find("alert", query)
+        found = [from_doc(record.doc, Alert) for record in page.records]
+        states = self.states(found)
+        return [alert for alert in found if states[alert.id].changed_at < since], page.next
 
     def agency_names(self, ids: Sequence[str]) -> dict[str, str]:
         """Names of agencies for a list: only of those ids that may be seen anyway."""

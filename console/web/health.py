@@ -32,28 +32,32 @@ def show_health(visit: Visit) -> Response:
 
 
 def metrics(visit: Visit) -> Response:
-    """The counts as Prometheus reads them; needs a login like the health page."""
+    """The counts as Prometheus reads them; it comes with a token, like other programs."""
     return PlainTextResponse(
-        "\n".join(_metrics(visit.house.health())) + "\n",
-        media_type="text/plain; version=0.0.4; charset=utf-8",
+        "".join(_metrics(visit.house.health())), media_type="text/plain; version=0.0.4; charset=utf-8"
     )
 
 
 def _metrics(health: Mapping[str, Any]) -> list[str]:
+    """Every family once, its samples together."""
     store: Mapping[str, Any] = health.get("store", {})
-    lines = ["# TYPE citywatch_up gauge", f"citywatch_up {int(bool(health.get('ok')))}"]
-    lines += [
-        f"citywatch_store_{name} {int(store[name])}"
-        for name in ("events", "bytes", "refused")
-        if name in store
-    ]
+    families: dict[str, list[str]] = {"up": [str(int(bool(health.get("ok"))))]}
+    for name in ("events", "bytes", "refused"):
+        if name in store:
+            families[f"store_{name}"] = [str(int(store[name]))]
     records: Mapping[str, int] = store.get("records", {})
-    lines += [f'citywatch_records{{kind="{_label(kind)}"}} {count}' for kind, count in records.items()]
+    families["records"] = [f'{{kind="{_label(kind)}"}} {count}' for kind, count in records.items()]
     for part in health.get("parts", ()):
         counts: Mapping[str, int] = part.get("counts", {})
-        name = _label(str(part.get("part", "")))
-        lines += [f'citywatch_{_name(key)}{{part="{name}"}} {count}' for key, count in counts.items()]
-    return lines
+        label = _label(str(part.get("part", "")))
+        for key, count in counts.items():
+            families.setdefault(f"part_{_name(key)}", []).append(f'{{part="{label}"}} {count}')
+    return [_family(f"citywatch_{name}", samples) for name, samples in families.items() if samples]
+
+
+def _family(name: str, samples: list[str]) -> str:
+    lines = [f"{name}{sample}" if sample.startswith("{") else f"{name} {sample}" for sample in samples]
+    return "\n".join((f"# TYPE {name} gauge", *lines, ""))
 
 
 def _label(text: str) -> str:
@@ -73,5 +77,5 @@ WAYS = (
     Way(path="/healthz", handler=healthz, name="healthz"),
     Way(path="/readyz", handler=readyz, name="readyz"),
     Way(path="/health", handler=show_health, name="health", needs="staff"),
-    Way(path="/metrics", handler=metrics, name="metrics", needs="staff"),
+    Way(path="/metrics", handler=metrics, name="metrics", needs="staff", api=True),
 )

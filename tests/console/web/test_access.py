@@ -17,6 +17,7 @@ from console.web.accounts import get_user
 from console.web.app import WAYS
 from console.web.door import Way
 from console.web.invite import Invite
+from console.web.openapi import BODIES
 from console.web.suppress import Suppression
 from tests.console.web.conftest import PAGE_HASH, ROLES, Browser, SmallHouse
 
@@ -113,7 +114,7 @@ def ask(browser: Browser, house: SmallHouse, way: Way, path: str, name: str) -> 
             headers = {"authorization": f"Bearer {token}"}
         if way.method == "GET":
             return browser.get(path, headers=headers)
-        return browser.post(path, headers=headers, json={"do": "acknowledge", "note": "n"})
+        return browser.post(path, headers=headers, json=dict(BODIES[way.path].example))
     if way.method == "GET":
         return browser.get(path, follow_redirects=False)
     token = browser.token("/me" if name else "/login")

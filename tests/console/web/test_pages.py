@@ -98,7 +98,7 @@ def test_healthz_answers_without_a_login_and_tells_nothing(browser: Browser) -> 
     assert answer.status_code == 200
 
 
-def test_health_and_metrics_show_the_parts(lan: Browser, house: SmallHouse) -> None:
+def test_health_shows_the_parts(lan: Browser, house: SmallHouse) -> None:
     part = {
         "part": "shipper",
         "at": "2026-11-22T08:00:00.000000Z",
@@ -110,9 +110,6 @@ def test_health_and_metrics_show_the_parts(lan: Browser, house: SmallHouse) -> N
     page = lan.get("/health").text
     assert "shipper" in page
     assert "bad.pcap: byte 24" in page
-    metrics = lan.get("/metrics").text
-    assert 'citywatch_events{part="shipper"} 12' in metrics
-    assert "citywatch_up 1" in metrics
 
 
 def test_the_matrix_has_the_techniques_of_the_rules(lan: Browser) -> None:
@@ -207,7 +204,7 @@ def test_programs_read_and_change_with_a_token(lan: Browser, house: SmallHouse, 
 def test_the_interface_describes_every_way_of_its_own(browser: Browser) -> None:
     described = browser.get("/api/v1/openapi.json").json()["paths"]
     for way in WAYS:
-        if way.api and way.needs:
+        if way.api and way.needs and way.path.startswith("/api/"):
             assert way.method.lower() in described[way.path]
 
 

@@ -1,0 +1,265 @@
+"""How is the programs' interface described, so that a machine can use it and a test can try it?
+
+OpenAPI 3.1, made from the routes: what is not described here makes a test fail. Every answer has an example.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import wraps
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from console.web.door import Visit, Way
+
+Doc = dict[str, Any]
+
+_TEXT: Doc = {"type": "string"}
+_STAMP: Doc = {"type": "string", "format": "date-time"}
+_LIMIT: Doc = {"type": "integer", "minimum": 1, "maximum": 500, "default": 100}
+_AT = "2026-11-22T08:05:00.000000Z"
+_ID = {"name": "id", "in": "path", "required": True, "schema": _TEXT}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One value of the query."""
+
+    name: str
+    example: Any
+    schema: Doc = field(default_factory=lambda: _TEXT)
+    what: str = ""
+
+    def described(self) -> Doc:
+        """As OpenAPI has it."""
+        told = {"description": self.what} if self.what else {}
+        return {
+            "name": self.name,
+            "in": "query",
+            "required": False,
+            "schema": self.schema,
+            "example": self.example,
+        } | told
+
+
+def _one_of(*names: str) -> Doc:
+    return {"type": "string", "enum": list(names)}
+
+
+_STATES = ("open", "new", "acknowledged", "closed", "false_positive", "any")
+_LEVELS = ("informational", "low", "medium", "high", "critical")
+_PAGING = (
+    Asked(name="limit", example=100, schema=_LIMIT),
+    Asked(name="after", example="", what="the `next` of the page before"),
+)
+
+QUERIES: Mapping[str, Sequence[Asked]] = {
+    "/api/v1/alerts": (
+        Asked(name="q", example="severity:high agency:so-y-te", what="the inbox's own filter language"),
+        Asked(name="state", example="open", schema=_one_of(*_STATES)),
+        Asked(name="severity", example="medium", schema=_one_of("", *_LEVELS), what="at least this one"),
+        Asked(name="suppressed", example="false", schema=_one_of("true", "false")),
+        Asked(
+            name="updated_since",
+            example="2026-11-22T00:00:00Z",
+            what="only alerts that were seen or changed by somebody at or after this time; q, state, "
+            "severity and suppressed are then not heeded",
+        ),
+        *_PAGING,
+    ),
+    "/api/v1/tickets": (
+        Asked(name="state", example="confirmed"),
+        Asked(name="agency", example="so-y-te"),
+        Asked(name="assignee", example="lan"),
+        Asked(name="updated_since", example="2026-11-22T00:00:00Z"),
+        *_PAGING,
+    ),
+    "/api/v1/portals": _PAGING,
+    "/api/v1/events": (
+        Asked(name="q", example="source.ip:10.0.0.0/8"),
+        Asked(name="from", example="2026-11-22T00:00:00Z"),
+        Asked(name="to", example="2026-11-23T00:00:00Z"),
+        *_PAGING,
+    ),
+}
+"""What may stand behind the question mark."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """What a POST takes: texts by name."""
+
+    example: Mapping[str, str]
+    required: tuple[str, ...] = ()
+    allowed: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+
+    def described(self) -> Doc:
+        """As OpenAPI has it."""
+        named = {
+            name: _one_of(*self.allowed[name]) if name in self.allowed else _TEXT for name in self.example
+        }
+        schema: Doc = {"type": "object", "properties": named, "required": list(self.required)}
+        content = {"application/json": {"schema": schema, "example": dict(self.example)}}
+        return {"required": True, "content": content}
+
+
+BODIES: Mapping[str, Body] = {
+    "/api/v1/alerts/{id}/state": Body(
+        example={"do": "close", "reason": "planned change", "assignee": "lan"},
+        required=("do",),
+        allowed={"do": ("acknowledge", "assign", "close", "false_positive", "reopen")},
+    ),
+    "/api/v1/tickets/{id}": Body(example={"to": "confirmed", "note": "seen by the agency"}),
+}
+
+
+def strict(way: Way) -> Way:
+    """The same route, that refuses names which are not described, and values that are no text."""
+    asked = tuple(one.name for one in QUERIES.get(way.path, ()))
+    body = tuple(BODIES[way.path].example) if way.method == "POST" else ()
+
+    @wraps(way.handler)
+    def handler(visit: Visit) -> Response:
+        _check(visit.request.query_params, asked)
+        _check(visit.body, body)
+        if not all(isinstance(value, str) for value in visit.body.values()):
+            raise HTTPException(400, "every value must be a text")
+        return way.handler(visit)
+
+    return replace(way, handler=handler)
+
+
+def _check(given: Iterable[str], known: Sequence[str]) -> None:
+    for name in given:
+        if name not in known:
+            raise HTTPException(400, f"there is no '{name[:100]}' here; known: {', '.join(known) or 'none'}")
+
+
+_STATE = {
+    "alert_id": "5f1d", "state": "acknowledged", "assignee": "lan", "ticket_id": "HN-2026-000003",
+    "reason": "", "changed_at": _AT, "changed_by": "lan",
+}  # fmt: skip
+_ALERT = {
+    "id": "5f1d", "rule_id": "0d0fe4e2-6a3f-4a33-8a62-54e1f7d1c001",
+    "title": "Home page replaced by a defacement", "severity": "critical", "subject": "cong-so-y-te",
+    "subject_fields": {"citywatch.portal.id": "cong-so-y-te"}, "first_seen": _AT, "last_seen": _AT,
+    "count": 2, "agency": "so-y-te", "state": _STATE,
+}  # fmt: skip
+_TICKET = {
+    "id": "HN-2026-000003", "title": "Trang chủ bị thay bằng trang tấn công: cong-so-y-te",
+    "severity": "critical", "state": "triage", "agency": "so-y-te", "tlp": "AMBER", "opened_at": _AT,
+    "due_at": _AT, "changed_at": _AT, "assignee": "lan", "alert_ids": ["5f1d"],
+    "history": [{"at": _AT, "by": "citywatch", "what": "opened", "note": ""}],
+}  # fmt: skip
+_PORTAL = {
+    "id": "cong-so-y-te", "url": "https://www.soyte.example/", "name": "Cổng thông tin Sở Y tế",
+    "agency": "so-y-te", "level": 3, "active": True,
+}  # fmt: skip
+_EVENT = {
+    "@timestamp": _AT, "event.id": "9c2e", "event.dataset": "network.flow", "source.ip": "10.10.4.7",
+    "destination.port": 445,
+}  # fmt: skip
+
+
+def _page(name: str, item: Doc) -> Doc:
+    return {name: [item], "total": 1, "next": None}
+
+
+ANSWERS: Mapping[tuple[str, str], Doc] = {
+    ("GET", "/api/v1/alerts"): _page("alerts", _ALERT),
+    ("GET", "/api/v1/alerts/{id}"): _ALERT,
+    ("POST", "/api/v1/alerts/{id}/state"): _STATE,
+    ("GET", "/api/v1/tickets"): _page("tickets", _TICKET),
+    ("GET", "/api/v1/tickets/{id}"): _TICKET | {"moves": ["closed", "confirmed"]},
+    ("POST", "/api/v1/tickets/{id}"): _TICKET | {"state": "confirmed"},
+    ("GET", "/api/v1/portals"): _page("portals", _PORTAL),
+    ("GET", "/api/v1/events"): _page("events", _EVENT),
+}
+"""What a good answer looks like; a list also has `total` (10,000 means so many or more) and `next`."""
+
+_REFUSALS = {
+    "400": "the request cannot be read; `error` says why",
+    "401": "no good token",
+    "404": "not there, or not for this account",
+    "429": "too many wrong tokens; wait as `retry-after` says",
+    "503": "the store does not answer",
+}
+_REFUSALS_OF_CHANGES = {
+    "409": "not possible in the present state, or changed by somebody else",
+    "413": "the body is too large",
+    "422": "the idempotency key was used for another request",
+}
+
+
+def describe_api(ways: Sequence[Way]) -> Doc:
+    """The whole description."""
+    paths: dict[str, Doc] = {}
+    for way in ways:
+        if way.needs is not None:
+            paths.setdefault(way.path, {})[way.method.lower()] = _described(way)
+    error = {"type": "object", "properties": {"error": _TEXT}, "required": ["error"]}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "CityWatch",
+            "version": "1",
+            "description": "What the console shows and does, for programs. A token belongs to an account "
+            "(made on its page 'My account') and sees what the account sees.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "schemas": {"Error": error},
+        },
+        "security": [{"token": []}],
+    }
+
+
+def _described(way: Way) -> Doc:
+    asked = [one.described() for one in QUERIES.get(way.path, ())]
+    changes = way.method == "POST"
+    made: Doc = {
+        "operationId": way.name,
+        "summary": (way.handler.__doc__ or "").strip(),
+        "parameters": ([_ID] if "{id}" in way.path else []) + asked + ([_ONCE] if changes else []),
+        "responses": {"200": _good(way)} | _refused(_REFUSALS | (_REFUSALS_OF_CHANGES if changes else {})),
+    }
+    if changes:
+        made["requestBody"] = BODIES[way.path].described()
+    return made
+
+
+_ONCE: Doc = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"},
+    "example": "6f9c2a1e-close-5f1d",
+    "description": "A second request with the same key within a day gets the first one's answer again, and "
+    "changes nothing",
+}
+
+
+def _good(way: Way) -> Doc:
+    example = ANSWERS[way.method, way.path]
+    schema = {"type": "object", "required": sorted(example.keys() & {"total", "next", "id", "alert_id"})}
+    return {
+        "description": "what was asked for",
+        "content": {"application/json": {"schema": schema, "example": example}},
+    }
+
+
+def _refused(words: Mapping[str, str]) -> Doc:
+    schema = {"$ref": "#/components/schemas/Error"}
+    return {
+        code: {
+            "description": told,
+            "content": {"application/json": {"schema": schema, "example": {"error": told}}},
+        }
+        for code, told in words.items()
+    }
