@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import zipfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -47,25 +47,56 @@ class Verdict:
     why: str = ""
     author: str = ""
     license: str = ""
+    change: str = ""
+    """added, changed or removed; empty: as it was."""
 
 
-def import_rules(archive: Path, into: Path) -> list[Verdict]:
+def import_rules(archive: Path, into: Path, name: str = "") -> list[Verdict]:
     """Lay an archive down below a folder, and tell of each rule what became of it.
+
+    Args:
+        archive: a zip as its makers release it.
+        into: the folder of all collections.
+        name: what the collection is called; the archive's own name when empty.
 
     Raises:
         InputError: it is no zip, or not one to unpack.
     """
     try:
         with zipfile.ZipFile(archive) as file:
-            return _import(file, archive, into / (_name_of(archive) or "rules"))
+            return _import(file, archive, into / (_plain(name or archive.stem) or "rules"))
     except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError) as error:
         raise InputError(
             str(archive), "", f"cannot be unpacked: {error}", "give a zip without a password"
         ) from error
 
 
-def _name_of(archive: Path) -> str:
-    return re.sub(r"[^a-z0-9._-]+", "-", archive.stem.lower()).strip(".-")
+def collection_of(archive: Path, into: Path) -> str:
+    """The collection that this archive is another release of: the one with most files of the same names.
+
+    Raises:
+        InputError: it is no zip, or less than half of its files are known to any collection.
+    """
+    try:
+        with zipfile.ZipFile(archive) as file:
+            names = {name for name, _ in members(file, archive)}
+    except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError) as error:
+        raise InputError(
+            str(archive), "", f"cannot be unpacked: {error}", "give a zip without a password"
+        ) from error
+    shared = {
+        path.parent.name: len(names & _manifest(path.parent).keys()) for path in into.glob(f"*/{MANIFEST}")
+    }
+    best = max(shared, key=lambda name: shared[name], default="")
+    if not best or shared[best] * 2 < len(names):
+        raise InputError(
+            str(archive), "", "is no newer release of what was imported", "take it in: citywatch rules import"
+        )
+    return best
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip(".-")
 
 
 def _import(file: zipfile.ZipFile, archive: Path, folder: Path) -> list[Verdict]:
@@ -83,9 +114,10 @@ def _import(file: zipfile.ZipFile, archive: Path, folder: Path) -> list[Verdict]
         elif held != raw:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(raw)
+        change = "" if edited or held == raw else "added" if held is None else "changed"
         if name.endswith(_SIGMA):
-            verdicts.extend(_sigma(name, raw))
-    _drop_gone(folder, before, now)
+            verdicts.extend(_sigma(name, raw, change))
+    verdicts.extend(_drop_gone(folder, before, now))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MANIFEST).write_bytes(orjson.dumps(now, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS))
     if any(name.endswith(_YARA) for name in now):
@@ -128,21 +160,23 @@ def _read(stream: IO[bytes], most: int) -> bytes | None:
     return None if len(raw) > most else raw
 
 
-def _drop_gone(folder: Path, before: Mapping[str, str], now: Mapping[str, str]) -> None:
+def _drop_gone(folder: Path, before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[Verdict]:
     """Remove what the last archive had and this one has not, unless it was changed here."""
-    for name in before.keys() - now.keys():
+    for name in sorted(before.keys() - now.keys()):
         path = folder / name
         if path.is_file() and sha256(path.read_bytes()).hexdigest() == before[name]:
             path.unlink()
+            yield Verdict(file=name, rule_id="", title="", verdict="removed", change="removed",
+                          why="the archive no longer has it")  # fmt: skip
 
 
-def _sigma(name: str, raw: bytes) -> Iterator[Verdict]:
+def _sigma(name: str, raw: bytes, change: str) -> Iterator[Verdict]:
     file: FileRules = load_file(raw, name)
     author, licence = _sigma_origin(raw)
     for rule in (*file.events, *file.correlations, *file.filters):
-        yield _verdict(rule.rule, name, author, licence)
+        yield replace(_verdict(rule.rule, name, author, licence), change=change)
     for refusal in file.refusals:
-        yield _refused(refusal, author, licence)
+        yield replace(_refused(refusal, author, licence), change=change)
 
 
 def _verdict(rule: Rule, name: str, author: str, licence: str) -> Verdict:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from console.cli import cases, content, indicators, installation, look, network, register, service
+from console.cli import cases, content, indicators, installation, look, network, register, rules, service
 
 app = typer.Typer(
     name="citywatch",
@@ -52,5 +52,5 @@ app.add_typer(cases.tickets, name="tickets", rich_help_panel=_WORK)
 app.add_typer(register.portals, name="portals", rich_help_panel=_WORK)
 app.add_typer(register.agencies, name="agencies", rich_help_panel=_WORK)
 app.add_typer(indicators.indicators, name="indicators", rich_help_panel=_CONTENT)
-app.add_typer(content.rules, name="rules", rich_help_panel=_CONTENT)
+app.add_typer(rules.rules, name="rules", rich_help_panel=_CONTENT)
 app.add_typer(content.playbooks, name="playbooks", rich_help_panel=_CONTENT)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from citywatch.detect.importer import import_rules
+from citywatch.detect.importer import collection_of, import_rules
 from citywatch.detect.rulebook import Rulebook
 from citywatch.errors import InputError
 
@@ -66,11 +66,25 @@ def test_an_update_takes_the_new_and_keeps_what_was_changed_here(tmp_path: Path)
     (folder / "exceptions.yml").write_text("title: x", "utf-8")
     second = {name: text.replace("Rule", "New rule") for name, text in first.items() if name != "r3.yml"}
     told = import_rules(pack(tmp_path / "set.zip", **second), tmp_path)
-    assert Counter(each.verdict for each in told) == {"loaded": 2, "kept": 1}
+    assert Counter(each.verdict for each in told) == {"loaded": 2, "kept": 1, "removed": 1}
+    assert {each.file: each.change for each in told if each.change} == {
+        "r2.yml": "changed",
+        "r3.yml": "removed",
+    }
     assert (folder / "r1.yml").read_text("utf-8").startswith("# ours")
     assert "New rule 2" in (folder / "r2.yml").read_text("utf-8")
     assert not (folder / "r3.yml").exists()
     assert (folder / "exceptions.yml").exists()
+
+
+def test_a_newer_release_under_another_name_finds_what_it_renews(tmp_path: Path) -> None:
+    first = {f"r{n}.yml": RULE.format(title=f"Rule {n}", n=n, product="windows") for n in (1, 2, 3)}
+    import_rules(pack(tmp_path / "set-r2026-01.zip", **first), tmp_path / "rules")
+    newer = pack(tmp_path / "set-r2026-02.zip", **first | {"r4.yml": first["r1.yml"]})
+    assert collection_of(newer, tmp_path / "rules") == "set-r2026-01"
+    other = pack(tmp_path / "other.zip", **{"x.yml": first["r1.yml"], "y.yml": first["r2.yml"]})
+    with pytest.raises(InputError, match="is no newer release"):
+        collection_of(other, tmp_path / "rules")
 
 
 def test_a_name_that_leads_out_of_the_folder_is_not_unpacked(tmp_path: Path) -> None:
