@@ -30,7 +30,7 @@ HOT_RECORDS: Mapping[str, tuple[str, ...]] = {
     "portal": ("agency", "url"),
     "baseline": ("portal",),
     "session": ("user", "expires_at"),
-    "audit": ("at", "by", "what"),
+    "audit": ("at", "by", "what", "seq"),
 }
 """Fields with an index, at most four a kind; any other field can be asked for too, more slowly."""
 

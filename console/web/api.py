@@ -27,6 +27,7 @@ from console.web.query import QueryError, read_event_query
 from console.web.tickets import moves_of
 
 _MOST = 500
+_COUNT_TO = 10_000
 
 
 def _limit(visit: Visit) -> int:
@@ -136,6 +137,7 @@ def tickets(visit: Visit) -> Response:
             order="changed_at",
             limit=_limit(visit),
             after=visit.asked("after") or None,
+            count_to=_COUNT_TO,
         )
         page = visit.desk.find("ticket", query)
     except (ValueError, OverflowError, StoreError) as error:
@@ -207,6 +209,7 @@ def events(visit: Visit) -> Response:
             end=bounds[1],
             limit=_limit(visit),
             after=visit.asked("after") or None,
+            count_to=_COUNT_TO,
         )
         page = visit.desk.events(query)
     except (QueryError, StoreError, ValueError, OverflowError) as error:

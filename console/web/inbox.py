@@ -23,7 +23,7 @@ from console.web.accounts import write_audit
 from console.web.desk import Desk
 from console.web.door import Visit, Way
 from console.web.query import ALERT_FIELDS, QueryError, read_alert_query
-from console.web.scan import read_slice, split
+from console.web.scan import read_slice
 from console.web.show import link
 from console.web.suppress import Suppression
 
@@ -83,9 +83,8 @@ class Shelf:
     """One page of the inbox."""
 
     rows: tuple[Row, ...]
-    total: int
-    exact: bool
-    """False: `total` also counts alerts in other states."""
+    total: int | None
+    """In all, counted up to `scan.COUNT_TO`; None where that would take long."""
     next: str | None
     cut: bool = False
     """Time ran out before the page was full."""
@@ -109,13 +108,13 @@ def read_shelf(
         ]
 
     query = Query(where=ask.where(), order="last_seen", limit=limit, after=ask.after or None)
-    found = read_slice(desk, "alert", query, sift, loose=loose)
+    found = read_slice(desk, "alert", query, sift if wanted or hiding else None, loose=loose)
+    if not known:
+        sift(found.records)
     rows = tuple(known[record.id] for record in found.records)
     if not ask.after and found.next is None:
-        return Shelf(rows=rows, total=len(rows), exact=True, next=None)
-    cold = split("alert", query.where, indexed=desk.indexes_all)[1]
-    exact = not wanted and not hiding and isinstance(cold, Everything)
-    return Shelf(rows=rows, total=found.total, exact=exact, next=found.next, cut=found.cut)
+        return Shelf(rows=rows, total=len(rows), next=None)
+    return Shelf(rows=rows, total=found.total, next=found.next, cut=found.cut)
 
 
 def read_ask(visit: Visit, *, form: bool = False) -> Ask:
@@ -139,7 +138,7 @@ def show_inbox(visit: Visit) -> Response:
     try:
         shelf = read_shelf(desk, ask, suppress.active(visit.house.store, visit.house.clock))
     except QueryError as error:
-        problem, shelf = error, Shelf(rows=(), total=0, exact=True, next=None)
+        problem, shelf = error, Shelf(rows=(), total=0, next=None)
     names = desk.agency_names([row.alert.agency for row in shelf.rows])
     return visit.page(
         "inbox_table.html" if visit.request.headers.get("hx-target") == "table" else "inbox.html",

@@ -47,11 +47,10 @@ class Ear:
             return self.seen
 
     def _ask(self) -> tuple[str, ...]:
-        newest = self.store.find("alert", Query(order="last_seen", limit=1))
-        done = self.store.find("alert_state", Query(order="changed_at", limit=1))
+        newest = self.store.find("alert", Query(order="last_seen", limit=3, count_to=1))
+        done = self.store.find("alert_state", Query(order="changed_at", limit=3, count_to=1))
         records = [record for page in (newest, done) for record in page.records]
-        marks = [f"{record.id} {record.version}" for record in records]
-        return (*marks, str(newest.total), str(done.total))
+        return tuple(f"{record.id} {record.version}" for record in records)
 
 
 async def _tell(ear: Ear) -> AsyncIterator[str]:

@@ -178,7 +178,7 @@ ANSWERS: Mapping[tuple[str, str], Doc] = {
     ("GET", "/api/v1/portals"): _page("portals", _PORTAL),
     ("GET", "/api/v1/events"): _page("events", _EVENT),
 }
-"""What a good answer looks like; a list also has `total` (10,000 means so many or more) and `next`."""
+"""What a good answer looks like."""
 
 _REFUSALS = {
     "400": "the request cannot be read; `error` says why",
@@ -207,7 +207,9 @@ def describe_api(ways: Sequence[Way]) -> Doc:
             "title": "CityWatch",
             "version": "1",
             "description": "What the console shows and does, for programs. A token belongs to an account "
-            "(made on its page 'My account') and sees what the account sees.",
+            "(made on its page 'My account') and sees what the account sees. Lists have `next`, the cursor "
+            "of the page after, and `total`: counted up to 1,000 alerts, 10,000 of all else, and null where "
+            "counting would take long.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],

@@ -32,6 +32,8 @@ from citywatch.store.sqlite_records import HOT_RECORDS
 from console.web.desk import Desk
 
 BUDGET_S = 0.15
+COUNT_TO = 1000
+"""Nobody reads further than this, and to count on takes longer than to find."""
 _STEPS = (50, 200, 400)
 
 Sift = Callable[[Sequence[Record]], list[bool]]
@@ -43,10 +45,8 @@ class Slice:
     """One page of records."""
 
     records: tuple[Record, ...]
-    total: int
-    """How many the store's own part of the condition finds."""
-    exact: bool
-    """Nothing was judged here: the total is that of the whole condition."""
+    total: int | None
+    """In all, counted up to `COUNT_TO`; None: nobody counted, for they were judged here."""
     next: str | None
     cut: bool = False
     """Time ran out before the page was full."""
@@ -102,16 +102,16 @@ def read_slice(
     hot, cold = split(kind, query.where, indexed=desk.indexes_all)
     judge = judge_of(cold)
     if isinstance(cold, Everything) and sift is None:
-        page = desk.find(kind, query)
-        return Slice(records=page.records, total=page.total, exact=True, next=page.next)
-    began, after, total = monotonic(), query.after, 0
+        page = desk.find(kind, replace(query, count_to=COUNT_TO))
+        return Slice(records=page.records, total=page.total, next=page.next)
+    began, after = monotonic(), query.after
     kept: list[Record] = []
     number = 0
     while True:
         step = max(query.limit, _STEPS[min(number, len(_STEPS) - 1)])
-        asked = replace(query, where=hot, limit=step, after=after)
+        asked = replace(query, where=hot, limit=step, after=after, count_to=1)
         page = desk.find(kind, asked)
-        total, number = max(total, page.total), number + 1
+        number += 1
         good = [judge(record.doc) for record in page.records]
         if sift is not None:
             good = _sifted(page.records, good, sift)
@@ -120,11 +120,11 @@ def read_slice(
         kept += [page.records[place] for place in places[:room]]
         if len(places) > room:  # the page ends amid this step: read just so far to have its cursor
             upto = desk.find(kind, replace(asked, limit=places[room - 1] + 1))
-            return Slice(records=tuple(kept), total=total, exact=False, next=upto.next)
+            return Slice(records=tuple(kept), total=None, next=upto.next)
         after = page.next
         done = len(kept) >= query.limit or after is None
         if done or monotonic() - began > budget_s:
-            return Slice(records=tuple(kept), total=total, exact=False, next=after, cut=not done)
+            return Slice(records=tuple(kept), total=None, next=after, cut=not done)
 
 
 def _sifted(records: Sequence[Record], good: list[bool], sift: Sift) -> list[bool]:

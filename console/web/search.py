@@ -21,6 +21,7 @@ from console.web.show import link, pivot
 PAGE = 50
 RANGES = {"1h": 3600, "24h": 86_400, "7d": 604_800, "30d": 2_592_000, "all": 0}
 _BARS = 96
+COUNT_TO = 10_000
 _STEPS = (10, 60, 300, 900, 1800, 3600, 10_800, 21_600, 43_200, 86_400, 604_800, 2_592_000)
 _FACETS = ("event.dataset", "source.ip", "destination.ip", "destination.port", "host.name", "user.name",
            "url.domain", "dns.question.registered_domain", "citywatch.portal.id", "event.code")  # fmt: skip
@@ -57,7 +58,9 @@ def show_search(visit: Visit) -> Response:
     except QueryError as error:
         problem = error
     start, end = _bounds(visit, span)
-    query = Query(where=where, start=start, end=end, limit=PAGE, after=visit.asked("after") or None)
+    query = Query(
+        where=where, start=start, end=end, limit=PAGE, after=visit.asked("after") or None, count_to=COUNT_TO
+    )
     found: dict[str, Any] = {"events": (), "total": 0, "bars": [], "values": [], "next": None}
     if problem is None:
         found = _find(visit, query, facet)

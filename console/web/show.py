@@ -61,6 +61,15 @@ def number(value: int, language: str) -> str:
     return text.replace(",", ".") if language == "vi" else text
 
 
+def counted(value: int, most: int, language: str) -> str:
+    """A count that ended at `most`.
+
+    >>> counted(999, 1000, "en"), counted(1000, 1000, "en")
+    ('999', '1,000+')
+    """
+    return number(value, language) + ("+" if value >= most else "")
+
+
 def size(value: int) -> str:
     """Bytes for people.
 
@@ -139,6 +148,7 @@ def environment(language: str, zone: str) -> Environment:
         "when": partial(when, zone=zone),
         "when_short": partial(when, zone=zone, form="%d/%m %H:%M:%S"),
         "number": partial(number, language=language),
+        "counted": partial(counted, language=language),
         "size": size,
         "span": span,
         "severity": severity_name,

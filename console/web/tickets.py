@@ -41,7 +41,6 @@ def show_tickets(visit: Visit) -> Response:
         "tickets.html",
         tickets=tickets,
         total=page.total,
-        exact=page.exact,
         cut=page.cut,
         state=state,
         text=text,

@@ -6,6 +6,7 @@ import multiprocessing
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -185,3 +186,22 @@ def test_half_a_surrogate_in_a_question_is_told(store: SqliteStore) -> None:
     store.append([event(1)])
     with pytest.raises(StoreError):
         store.search(Query(where=Is("host.name", "\ud800")))
+
+
+def test_a_file_of_the_first_format_gets_the_indexes_of_the_present_one(tmp_path: Path) -> None:
+    file = tmp_path / "s.sqlite"
+    store = opened(file)
+    store.put_many("alert", {"a": {"agency": "x", "last_seen": "2026-11-22T08:00:00.000000Z"}})
+    store.close()
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("DROP INDEX records_by3")
+        connection.execute("CREATE INDEX records_h3 ON records (kind, h3, id)")
+        connection.execute("PRAGMA user_version=1")
+    store = opened(file)
+    asked = Query(where=Is("agency", "x"), order="last_seen")
+    assert [record.id for record in store.find("alert", asked).records] == ["a"]
+    store.close()
+    with closing(sqlite3.connect(file)) as connection:
+        names = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'index'")}
+    assert "records_by3" in names
+    assert "records_h3" not in names
