@@ -124,6 +124,16 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """Where the audit's newest line is written down every night, so that nobody can make it anew unseen."""
+
+    anchor_file: str = ""
+    """Empty: `audit-anchors.txt` in the installation's folder; better a file on another machine."""
+    mail_to: tuple[str, ...] = ()
+    """Who gets it by mail."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
     """The interfaces that the service listens to."""
 
@@ -192,6 +202,7 @@ class Settings:
     retention: Retention = field(default_factory=Retention)
     watch: Watch = field(default_factory=Watch)
     network: Network = field(default_factory=Network)
+    audit: Audit = field(default_factory=Audit)
     accounts: Accounts = field(default_factory=Accounts)
     oidc: Oidc = field(default_factory=Oidc)
 
@@ -260,12 +271,13 @@ _SECTIONS: dict[str, type] = {
     "retention": Retention,
     "watch": Watch,
     "network": Network,
+    "audit": Audit,
     "accounts": Accounts,
     "oidc": Oidc,
 }
 
 
-_LISTS = frozenset({"inputs", "interfaces", "never", "second_factor", "scopes"})
+_LISTS = frozenset({"inputs", "interfaces", "never", "second_factor", "scopes", "mail_to"})
 """Settings that an environment variable gives with commas between."""
 
 

@@ -94,6 +94,7 @@ def set_alert_state(house: House, alert_id: str, to: str, *, by: str, note: str)
             house.store.put_if("alert_state", alert_id, to_doc(after), record.version if record else 0)
         except Conflict:
             continue
+        _audit(house, by, f"alert_{to}", alert_id)
         return after
     raise StoreError(f"alert {alert_id} could not be changed: others kept writing it")
 
@@ -143,17 +144,28 @@ def move(house: House, ticket_id: str, to: str, *, by: str, note: str) -> Ticket
     from citywatch.respond.lifecycle import move as moved
 
     at = stamp(house.clock())
-    return _changed(house, ticket_id, lambda ticket: moved(ticket, to, by=by, at=at, note=note))
+    changed = _changed(house, ticket_id, lambda ticket: moved(ticket, to, by=by, at=at, note=note))
+    _audit(house, by, "ticket_moved", f"{ticket_id} {to}")
+    return changed
 
 
 def comment(house: House, ticket_id: str, text: str, *, by: str) -> Ticket:
     """Write a line into a ticket's history."""
     line = Change(at=stamp(house.clock()), by=by, what="comment", note=text)
-    return _changed(
+    changed = _changed(
         house,
         ticket_id,
         lambda ticket: replace(ticket, changed_at=line.at, history=(*ticket.history, line)),
     )
+    _audit(house, by, "ticket_commented", ticket_id)
+    return changed
+
+
+def _audit(house: House, by: str, what: str, about: str) -> None:
+    """Note what was done at the terminal as the console notes what was done there."""
+    from citywatch.respond import audit
+
+    audit.append(house.store, house.clock, by=by, what=what, about=f"{about} (terminal)")
 
 
 def _changed(house: House, ticket_id: str, change: Callable[[Ticket], Ticket]) -> Ticket:

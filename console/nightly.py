@@ -81,6 +81,7 @@ def _night(house: House) -> int:
     from console.portals import scan
     from console.web import once
 
+    anchored = _anchored(house)
     rows = scan(house, [], deep=True, tell=lambda _: None)
     asked = check_due(house)
     ended = house.indicators.expire(stamp(now))
@@ -96,8 +97,21 @@ def _night(house: House) -> int:
         "failed": sum(1 for row in rows if row["error"]),
         "dropped_events": dropped,
         "proofs": asked,
+        "audit": anchored,
         "indicators_ended": ended,
     }
     house.store.put_if("night", day, doc, record.version)
     log.info("night of %s: %d portals, %d events dropped", day, len(rows), dropped)
     return 1
+
+
+def _anchored(house: House) -> str:
+    """Write the audit's newest line down; a file that cannot be written does not stop the night."""
+    from console.audit import anchor
+
+    try:
+        return anchor(house)
+    except OSError as error:
+        house.pulse.failed("audit", error)
+        log.error("audit: its newest line could not be written down: %s", error)  # noqa: TRY400 - the cause is known
+        return f"failed: {error}"

@@ -6,7 +6,18 @@ from typing import Annotated
 
 import typer
 
-from console.cli import cases, content, indicators, installation, look, network, register, rules, service
+from console.cli import (
+    audit,
+    cases,
+    content,
+    indicators,
+    installation,
+    look,
+    network,
+    register,
+    rules,
+    service,
+)
 
 app = typer.Typer(
     name="citywatch",
@@ -49,6 +60,7 @@ app.add_typer(network.network, name="network", rich_help_panel=_LOOK)
 app.command(rich_help_panel=_WORK)(service.console)
 app.add_typer(cases.alerts, name="alerts", rich_help_panel=_WORK)
 app.add_typer(cases.tickets, name="tickets", rich_help_panel=_WORK)
+app.add_typer(audit.audit, name="audit", rich_help_panel=_WORK)
 app.add_typer(register.portals, name="portals", rich_help_panel=_WORK)
 app.add_typer(register.agencies, name="agencies", rich_help_panel=_WORK)
 app.add_typer(indicators.indicators, name="indicators", rich_help_panel=_CONTENT)

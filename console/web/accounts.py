@@ -21,6 +21,7 @@ from citywatch.clock import Clock, stamp
 from citywatch.errors import Conflict
 from citywatch.model import from_doc, to_doc
 from citywatch.ports import Is, Query, Store
+from citywatch.respond import audit
 from console.web.access import AGENCY_ROLES
 
 CODE_LIFE = timedelta(hours=1)
@@ -240,7 +241,5 @@ def _code_id(code: str) -> str:
 
 
 def write_audit(store: Store, clock: Clock, by: str, what: str, about: str) -> None:
-    """Note who did what to what; never changed afterwards."""
-    at = stamp(clock())
-    doc = {"at": at, "by": by, "what": what, "about": about[:500]}
-    store.put_if("audit", f"{at}-{secrets.token_hex(6)}", doc, 0)
+    """Note who did what to what; a later change of it is found (`respond.audit`)."""
+    audit.append(store, clock, by=by, what=what, about=about)

@@ -172,7 +172,7 @@ def _last_admin(visit: Visit, user: User) -> bool:
 def show_audit(visit: Visit) -> Response:
     """Who did what, newest first."""
     text = visit.asked("q").strip()
-    query = Query(order="at", limit=PAGE, after=visit.asked("after") or None)
+    query = Query(order="seq", limit=PAGE, after=visit.asked("after") or None)
     page = visit.house.store.find("audit", replace(query, where=Text(text)) if text else query)
     return visit.page(
         "audit.html",
