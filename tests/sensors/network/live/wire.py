@@ -31,8 +31,9 @@ class Wire:
 
     def lay(self) -> None:
         """Lay the cable; its ends stay silent but for what a test sends."""
-        ends = ("netns", self.sender, "type", "veth", "peer", "name", self.there, "netns", self.listener)
-        self.ip("link", "add", self.here, "mtu", "9000", *ends)
+        big = ("mtu", "65535")  # captures hold packets that a network card joined
+        near = (self.here, *big, "netns", self.sender)
+        self.ip("link", "add", *near, "type", "veth", "peer", self.there, *big, "netns", self.listener)
         for space, end in ((self.sender, self.here), (self.listener, self.there)):
             switch = f"/proc/sys/net/ipv6/conf/{end}/disable_ipv6"
             subprocess.run(["ip", "netns", "exec", space, "sh", "-c", f"echo 1 > {switch}"], check=True)
