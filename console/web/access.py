@@ -13,6 +13,7 @@ Permission = Literal[
     "suppress",
     "warn",  # bring in what other centers warn of, and take it out
     "register",  # bring portals in and look after them: all of them, or an agency's own
+    "rules",  # write rules and try them; to put one in force takes a second person with `approve`
     "invite",
     "approve",
     "accounts",
@@ -24,7 +25,7 @@ AGENCY_ROLES: tuple[Role, ...] = ("agency_admin", "agency")
 """Roles that belong to one agency and see nothing of another."""
 
 _ANALYST: frozenset[Permission] = frozenset(
-    {"see", "staff", "triage", "answer", "suppress", "warn", "register"}
+    {"see", "staff", "triage", "answer", "suppress", "warn", "register", "rules"}
 )
 _LEAD: frozenset[Permission] = _ANALYST | frozenset[Permission]({"approve", "invite"})
 PERMISSIONS: dict[str, frozenset[Permission]] = {

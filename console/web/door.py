@@ -245,7 +245,7 @@ BAD_NOTES = {
     "user_name", "user_taken", "agency_missing", "last_admin", "undo_gone", "nothing_chosen",
     "reason_missing", "suppression_wrong", "not_allowed", "conflict", "approve_other", "approve_gone",
     "factor_wrong", "factor_stale", "factor_needed", "passkey_wrong", "oidc_refused", "oidc_failed",
-    "invite_gone", "proof_missing", "too_soon", "recheck_bad", "recheck_away",
+    "rule_unsound", "rule_long", "invite_gone", "proof_missing", "too_soon", "recheck_bad", "recheck_away",
 }  # fmt: skip
 
 Handler = Callable[[Visit], Response]

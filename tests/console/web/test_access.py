@@ -11,6 +11,7 @@ import pytest
 
 from citywatch.model import Alert, to_doc
 from citywatch.ports import Query
+from console.drafts import Draft
 from console.web import sessions
 from console.web.access import may
 from console.web.accounts import get_user
@@ -45,6 +46,10 @@ OTHERS = {
     "/approvals/{id}": "approval",
     "/accounts/{id}": "user",
     "/accounts/{id}/factor": "user",
+    "/rules/drafts/{id}": "draft",
+    "/rules/drafts/{id}/ask": "draft",
+    "/rules/drafts/{id}/decide": "draft",
+    "/rules/{id}": "rule",
     "/api/v1/alerts/{id}": "alert",
     "/api/v1/alerts/{id}/state": "alert",
     "/api/v1/tickets/{id}": "ticket",
@@ -60,6 +65,7 @@ OWN_TEST = {
     "passkey_end",
     "portal_proof",
     "portal_prove",
+    "rule_decide",
 }
 """Routes whose good answer needs more than an id; each has a test of its own."""
 
@@ -82,7 +88,11 @@ def things(house: SmallHouse, city: list[Alert], *, agency: str) -> dict[str, st
     house.store.put_many("invite", {invited.id: to_doc(invited)})
     defaced_own = replace(defaced, id="d" * 32, agency=agency)
     house.store.put_many("alert", {defaced_own.id: to_doc(defaced_own)})
+    draft = Draft(id="web_shell", text="title: t", samples="", by="lan", at="2026-11-22T08:00:00.000000Z")
+    house.store.put_many("draft", {draft.id: to_doc(draft)})
     return {
+        "draft": draft.id,
+        "rule": next(iter(house.rules)),
         "alert": alert.id,
         "defaced": defaced_own.id,
         "ticket": record.id,
