@@ -121,8 +121,7 @@ class Rulebook:
         warned = self.indicators
         if warned is not None:
             warned.refresh()
-        for event in events:
-            hits = self.engine.hits(event)
+        for event, hits in zip(events, self.engine.hits_of(events), strict=True):
             if hits:
                 self._judged(event, hits, found)
             if self._evidence is not None and "citywatch.evidence.sha256" in event:
