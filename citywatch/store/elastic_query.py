@@ -238,13 +238,19 @@ def _moments(field: str, low: Any, high: Any) -> Dsl:
 
 
 def between(start: str | None, end: str | None) -> Dsl:
-    """The time of a query: start inclusive, end exclusive."""
-    bounds: list[Dsl] = []
-    for bound, sign in ((start, "gte"), (end, "lt")):
-        if bound is not None:
-            moment = min(max(meaning.bound_of(bound), FIRST_MOMENT), LAST_MOMENT)
-            bounds.append({"range": {"@timestamp": {sign: moment}}})
-    return every(bounds)
+    """The time of a query: start inclusive, end exclusive.
+
+    Always one range with both ends: with an open end Elasticsearch takes the lowest number there is for it,
+    which a histogram over nanoseconds then cannot read.
+    """
+    if start is None and end is None:
+        return ALL
+    low, high = (
+        min(max(meaning.bound_of(bound), FIRST_MOMENT), LAST_MOMENT) if bound is not None else None
+        for bound in (start, end)
+    )
+    upper = {"lt": high} if high is not None else {"lte": LAST_MOMENT}
+    return {"range": {"@timestamp": {"gte": low or FIRST_MOMENT} | upper}}
 
 
 def _wildcard(field: str, pattern: str) -> Dsl | None:
