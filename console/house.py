@@ -17,14 +17,18 @@ if TYPE_CHECKING:
     from citywatch.detect.indicators import Indicators
     from citywatch.detect.rulebook import Rulebook
     from citywatch.journal.lmdb_journal import LmdbJournal
-    from citywatch.model import Rule
+    from citywatch.model import Alert, Rule
     from citywatch.ports import Responder, Sensor, Store
+    from citywatch.respond.allow import Gate
     from citywatch.respond.catalogue import Catalogue
+    from citywatch.respond.law import Law
     from citywatch.respond.playbook import Playbook
     from citywatch.respond.runner import Runner
+    from citywatch.respond.sla import Sla
     from citywatch.store.evidence import EvidenceFolder
     from citywatch.watch import Judge
     from console.indicators import Warnings
+    from console.packets import Packets
     from console.pulse import Pulse
     from sensors.portal.proof import Proof
 
@@ -158,6 +162,20 @@ class House:
         return Catalogue(self.store)
 
     @cached_property
+    def sla(self) -> Sla:
+        """Until when tickets are to be dealt with."""
+        from citywatch.respond.sla import load_sla
+
+        return load_sla(self.settings.data, self.settings.timezone)
+
+    @cached_property
+    def law(self) -> Law:
+        """What the law wants reported, to whom and until when."""
+        from citywatch.respond.law import load_law
+
+        return load_law(self.settings.data, self.settings.timezone)
+
+    @cached_property
     def responders(self) -> dict[str, Responder]:
         import responders
 
@@ -186,8 +204,18 @@ class House:
             self.fold,
             self.store,
             own=self.catalogue.own,
-            start=self.runner.start_many,
+            start=self._start,
         )
+
+    @cached_property
+    def gate(self) -> Gate:
+        from citywatch.respond.allow import Gate
+
+        return Gate(self.store, self.clock)
+
+    def _start(self, alerts: Sequence[Alert]) -> object:
+        """Playbooks see what nobody has allowed."""
+        return self.runner.start_many(self.gate.let_through(alerts))
 
     @property
     def sensors(self) -> Sequence[Sensor]:
@@ -222,6 +250,12 @@ class House:
         from console.portals import accept
 
         return accept(self, portal_id, by=by)
+
+    def packets(self, alert_id: str, by: str) -> Packets:
+        """Keep the packets of an alert as evidence."""
+        from console.packets import take
+
+        return take(self, alert_id, by=by)
 
     def mail(self, key: str, to: str, subject: str, text: str) -> str:
         """Send a letter; gives what came of it."""

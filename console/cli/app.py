@@ -7,12 +7,15 @@ from typing import Annotated
 import typer
 
 from console.cli import (
+    allow,
     audit,
     cases,
     content,
+    evidence,
     indicators,
     installation,
     look,
+    measures,
     network,
     register,
     rules,
@@ -60,6 +63,12 @@ app.add_typer(network.network, name="network", rich_help_panel=_LOOK)
 app.command(rich_help_panel=_WORK)(service.console)
 app.add_typer(cases.alerts, name="alerts", rich_help_panel=_WORK)
 app.add_typer(cases.tickets, name="tickets", rich_help_panel=_WORK)
+app.add_typer(evidence.evidence, name="evidence", rich_help_panel=_WORK)
+cases.alerts.command("allow")(allow.allow)
+cases.alerts.command("allowed")(allow.allowed)
+cases.alerts.command("disallow")(allow.disallow)
+cases.tickets.command("metrics")(measures.metrics)
+app.command(rich_help_panel=_WORK)(measures.law)
 app.add_typer(audit.audit, name="audit", rich_help_panel=_WORK)
 app.add_typer(register.portals, name="portals", rich_help_panel=_WORK)
 app.add_typer(register.agencies, name="agencies", rich_help_panel=_WORK)

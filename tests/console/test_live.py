@@ -22,6 +22,7 @@ from citywatch.model import Event
 from citywatch.ports import Query
 from console.house import open_house
 from console.live import LOSSES, status_of
+from console.packets import take
 from console.settle import settle
 from sensors.network.live.counters import Counters, dump
 from tests.conftest import absent
@@ -113,6 +114,9 @@ def test_a_scan_on_the_wire_becomes_one_alert(cable: Wire, data: Path) -> None:
     with open_house(data) as house:
         settle(house, lambda _: None)
         found = house.store.find("alert", Query(order="last_seen"))
+        packets = take(house, found.records[0].id, by="lan")
+        assert (packets.packets, packets.left_out, packets.source) == (398, 0, "in0")
+        assert house.evidence.get(packets.sha256)
     assert [record.doc["rule_id"] for record in found.records] == [_rule_id(data)]
     assert found.records[0].doc["values"]["source.ip"] == ["10.0.0.1"]
     assert {event["observer.ingress.interface.name"] for event in flows(data)} == {"in0"}
