@@ -128,14 +128,23 @@ def ticket_row(ticket: Ticket) -> dict[str, Any]:
     }
 
 
+def read_ticket(house: House, ticket_id: str) -> Ticket:
+    """One ticket.
+
+    Raises:
+        CityWatchError: there is none with this id.
+    """
+    record = house.store.get("ticket", ticket_id)
+    if record is None:
+        raise _no_ticket(ticket_id)
+    return from_doc(record.doc, Ticket)
+
+
 def ticket_detail(house: House, ticket_id: str) -> dict[str, Any]:
     """One ticket with its history and the states it may move to."""
     from citywatch.respond.lifecycle import TRANSITIONS
 
-    record = house.store.get("ticket", ticket_id)
-    if record is None:
-        raise _no_ticket(ticket_id)
-    ticket = from_doc(record.doc, Ticket)
+    ticket = read_ticket(house, ticket_id)
     return to_doc(ticket) | {"severity": ticket.severity.name, "moves": sorted(TRANSITIONS[ticket.state])}
 
 

@@ -92,6 +92,7 @@ def _checks() -> Iterator[tuple[str, Check]]:
     yield "mail", _mail
     yield "webhook", _webhook
     yield "pictures", _pictures
+    yield "deadlines", _deadlines
     yield "service", _service
 
 
@@ -153,6 +154,21 @@ def _catalogue(house: House) -> Iterator[tuple[str, str, str]]:
         yield "well", told, ""
     else:
         yield "off", told, "citywatch agencies import FILE.csv; citywatch portals import FILE.csv"
+
+
+def _deadlines(house: House) -> Iterator[tuple[str, str, str]]:
+    policies, duties = house.sla.policies, house.law.duties
+    today = house.clock().astimezone(house.law.zone).date()
+    last = max(house.sla.calendar.days, default=today)
+    told = f"{len(policies)} policies, {len(duties)} duties, holidays to {last}"
+    if last < today:
+        yield "warning", told, f"write this year's into {house.settings.data / 'tables' / 'holidays.tsv'}"
+    else:
+        yield "well", told, ""
+    unverified = sum(not duty.is_verified for duty in duties)
+    if unverified:
+        advice = "have counsel verify tables/law.toml, and write down who did in 'verified_by'"
+        yield "warning", f"{unverified} duties of the law are to be verified by counsel", advice
 
 
 def _mail(house: House) -> Iterator[tuple[str, str, str]]:

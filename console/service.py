@@ -115,6 +115,7 @@ class Service:
 
     def _parts(self) -> Iterator[Part]:
         from citywatch.store.shipper import Shipper
+        from console.deadlines import Deadlines
         from console.nightly import Night
         from console.reload import Reload
 
@@ -128,6 +129,7 @@ class Service:
         yield Part(name="rules", step=Reload(house).step, pause_s=5.0)
         if not self._until_idle:
             yield Part(name="portals", step=self._portals, pause_s=5.0)
+            yield Part(name="sla", step=Deadlines(house).step, pause_s=5.0)
             yield Part(name="nightly", step=Night(house).tick, pause_s=20.0)
         if self._live is not None:
             yield Part(name="capture", step=self._guard, pause_s=1.0)

@@ -10,25 +10,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from time import monotonic
-from typing import Final, TypeVar
+from typing import Final
 from urllib.parse import urlsplit
 
-import msgspec
-
-from citywatch.model import Agency, Alert, Portal, from_doc
-from citywatch.ports import Query, Store
+from citywatch.model import Agency, Alert, Portal
+from citywatch.ports import Store
+from citywatch.respond.every import every
 
 FRESH_S: Final = 30.0
 """Read again after this long, seen from the last reading."""
 MISS_S: Final = 1.0
 """After a miss, read again when the last reading is older than this."""
-PAGE: Final = 1000
 
 ADDRESS_FIELDS: Final = ("destination.ip", "source.ip", "host.ip", "server.ip", "client.ip")
 DOMAIN_FIELDS: Final = ("url.domain", "destination.domain", "tls.client.server_name", "host.name")
 HOST_FIELDS: Final = ("host.name", "source.domain", "destination.domain", "observer.name")
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,9 +104,9 @@ class Catalogue:
     def reload(self) -> None:
         """Read everything again."""
         index = _Index()
-        for agency in _every(self._store, "agency", Agency):
+        for agency in every(self._store, "agency", Agency):
             index.add_agency(agency)
-        for portal in _every(self._store, "portal", Portal):
+        for portal in every(self._store, "portal", Portal):
             index.add_portal(portal)
         self._index, self._read_at = index, self._ticking()
 
@@ -227,21 +223,6 @@ def values_of(alert: Alert, name: str) -> tuple[str, ...]:
     elif held is not None:
         found.append(str(held))
     return tuple(dict.fromkeys(found))
-
-
-def _every(store: Store, kind: str, noun: type[T]) -> Iterator[T]:
-    """Every record of a kind that can be read; one spoiled record does not hide the rest."""
-    after: str | None = None
-    while True:
-        page = store.find(kind, Query(order="id", newest_first=False, limit=PAGE, after=after))
-        for record in page.records:
-            try:
-                yield from_doc(record.doc, noun)
-            except msgspec.ValidationError:
-                continue
-        after = page.next
-        if after is None:
-            return
 
 
 def folded(name: str) -> str:

@@ -56,7 +56,7 @@ def verify_lines(
     store: StoreUrl = None,
     json: Json = False,
 ) -> None:
-    """Tell each place where a line was edited, deleted, moved, put in or made anew; the exit code is then 1."""
+    """Tell each place where a line was edited, deleted, moved, put in or made anew (exit code 1)."""
     from citywatch.model import to_doc
     from console.audit import verify
     from console.house import open_house
