@@ -159,10 +159,8 @@ def test_on_hold_and_closed_tell_nobody(house: House, hands: Hands, box: Box) ->
     deadlines = Deadlines(house)
     deadlines.step()
     for ticket_id, to in ((held, "on_hold"), (closed, "false_positive")):
-        at = stamp(hands())
-        change_ticket(
-            house.store, ticket_id, lambda one, to=to, at=at: move(one, to, by="lan", at=at, note="vì")
-        )
+        moved = partial(move, to=to, by="lan", at=stamp(hands()), note="vì")
+        change_ticket(house.store, ticket_id, moved)
     hands.forward(days=30)
     deadlines.step()
     assert told(box) == []
