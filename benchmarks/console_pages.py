@@ -125,7 +125,7 @@ def questions(store: Store) -> dict[str, Callable[[int], str]]:
         "ticket": lambda n: f"/tickets/{tickets[n % len(tickets)]}",
         "search of a day": day,
         "all of the last day": lambda _: "/search?range=24h",
-        "dashboard": lambda _: "/portals",
+        "dashboard": lambda _: "/overview",
     }
 
 

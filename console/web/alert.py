@@ -13,7 +13,7 @@ from citywatch.clock import parse_stamp, stamp
 from citywatch.model import Alert, AlertState, Event, from_doc
 from citywatch.ports import All, Is, Query, Range
 from citywatch.respond.run import Run
-from console.web import suppress
+from console.web import allow, packets, suppress
 from console.web.access import may
 from console.web.desk import Desk
 from console.web.door import Visit, Way
@@ -139,5 +139,7 @@ def show_next(visit: Visit) -> Response:
 WAYS = (
     Way(path="/alerts/next", handler=show_next, name="alert_next", needs="see"),
     *suppress.WAYS,
+    *allow.WAYS,
+    *packets.WAYS,
     Way(path="/alerts/{id}", handler=show_alert, name="alert", needs="see"),
 )

@@ -23,6 +23,7 @@ from citywatch.ports import Store
 from citywatch.respond.run import Run, StepState
 from citywatch.settings import Settings
 from console.indicators import Warnings
+from console.packets import Packets
 from console.web import (
     alert,
     api,
@@ -39,6 +40,7 @@ from console.web import (
     invite,
     live,
     login,
+    overview,
     people,
     search,
     tickets,
@@ -96,6 +98,10 @@ class HouseView(Protocol):
         """Take a portal's present face as the right one."""
         ...
 
+    def packets(self, alert_id: str, by: str) -> Packets:
+        """Keep the packets of an alert as evidence."""
+        ...
+
     def mail(self, key: str, to: str, subject: str, text: str) -> str:
         """Send a letter; gives what came of it."""
         ...
@@ -115,6 +121,7 @@ WAYS: Sequence[Way] = (
     *tickets.WAYS,
     *bring.WAYS,
     *estate.WAYS,
+    *overview.WAYS,
     *invite.WAYS,
     *approvals.WAYS,
     *evidence.WAYS,

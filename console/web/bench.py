@@ -15,7 +15,7 @@ from citywatch.detect.samples import SUFFIX
 from citywatch.model import Rule
 from console import bench, drafts
 from console.drafts import Draft, NotAllowed
-from console.web.accounts import write_audit
+from console.web.accounts import User, write_audit
 from console.web.alert import read_rule
 from console.web.door import Visit, Way
 
@@ -69,23 +69,24 @@ def show_rule(visit: Visit) -> Response:
     return visit.page("rule.html", rule=rule, rule_text=read_rule(visit, rule.source))
 
 
+def blank(key: str, author: User, at: str) -> Draft:
+    """A draft to begin with, which holds as it stands."""
+    text = _TEMPLATE.format(title="New rule", id=uuid4(), author=author.name, day=at[:10])
+    return Draft(
+        id=f"rule_{key}", title="New rule", text=text, samples=_SAMPLES, by=author.id, at=at,
+        authors=(author.id,),
+    )  # fmt: skip
+
+
 def start(visit: Visit) -> Response:
     """Begin a draft, empty or from a rule that is in force."""
+    key = secrets.token_hex(3)
+    draft = blank(key, visit.who, stamp(visit.house.clock()))
     like = visit.house.rules.get(visit.given("from"))
-    day = stamp(visit.house.clock())[:10]
-    text = _TEMPLATE.format(title="New rule", id=uuid4(), author=visit.who.name, day=day)
-    samples = _SAMPLES
     if like is not None and like.language == "sigma":
         text, samples = _copied(visit, like)
-    draft = Draft(
-        id=f"{drafts.name_of(like.title if like else 'rule') or 'rule'}_{secrets.token_hex(3)}",
-        title=like.title if like else "New rule",
-        text=text,
-        samples=samples,
-        by=visit.who.id,
-        at=stamp(visit.house.clock()),
-        authors=(visit.who.id,),
-    )
+        name = drafts.name_of(like.title) or "rule"
+        draft = replace(draft, id=f"{name}_{key}", title=like.title, text=text, samples=samples)
     drafts.write(visit.house.store, draft, 0)
     write_audit(visit.house.store, visit.house.clock, visit.who.id, "rule_begun", draft.id)
     return visit.go(f"/rules/drafts/{draft.id}")
@@ -138,12 +139,10 @@ def save(visit: Visit) -> Response:
     """Keep the text; with `try` say at once what comes of it."""
     draft, version = _read(visit)
     store, clock = visit.house.store, visit.house.clock
-    given = {
-        name: "".join(visit.form.get(name, [])[:1]).replace("\r\n", "\n") for name in ("text", "samples")
-    }
-    if any(len(text) > bench.LARGEST for text in given.values()):
+    text, samples = _whole(visit, "text"), _whole(visit, "samples")
+    if max(len(text), len(samples)) > bench.LARGEST:
         return visit.go(f"/rules/drafts/{draft.id}", "rule_long")
-    draft = drafts.changed(draft, given["text"], given["samples"], by=visit.who.id, at=stamp(clock()))
+    draft = drafts.changed(draft, text, samples, by=visit.who.id, at=stamp(clock()))
     outcome: bench.Outcome | None = None
     days = visit.given("days") if visit.given("days") in DAYS else "7"
     if visit.given("try"):

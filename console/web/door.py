@@ -246,6 +246,7 @@ BAD_NOTES = {
     "reason_missing", "suppression_wrong", "not_allowed", "conflict", "approve_other", "approve_gone",
     "factor_wrong", "factor_stale", "factor_needed", "passkey_wrong", "oidc_refused", "oidc_failed",
     "rule_unsound", "rule_long", "invite_gone", "proof_missing", "too_soon", "recheck_bad", "recheck_away",
+    "allowance_wrong", "packets_gone",
 }  # fmt: skip
 
 Handler = Callable[[Visit], Response]

@@ -26,6 +26,7 @@ from starlette.applications import Starlette
 
 from citywatch.clock import Clock, stamp, system_clock
 from citywatch.detect.indicators import Indicators
+from citywatch.errors import CityWatchError
 from citywatch.journal.lmdb_journal import LmdbJournal
 from citywatch.model import Rule, to_doc
 from citywatch.ports import Query, Store
@@ -36,7 +37,8 @@ from citywatch.settings import Settings, load_settings
 from citywatch.store import open_store
 from citywatch.watch import JUDGE
 from console.indicators import Warnings
-from console.web import accounts, seed, sessions
+from console.packets import Packets
+from console.web import accounts, bench, seed, sessions
 from console.web.accounts import User
 from console.web.app import make_app
 from console.web.door import COOKIE
@@ -90,6 +92,10 @@ class ShowHouse:
         """Nothing is visited for a picture."""
         return f"{portal_id}: not accepted by {by}"
 
+    def packets(self, alert_id: str, by: str) -> Packets:
+        """There are no packets behind a picture."""
+        raise CityWatchError(f"{alert_id}: nothing to keep for {by}")
+
     def mail(self, key: str, to: str, subject: str, text: str) -> str:
         """Nothing is sent for a picture."""
         return f"{key}: '{subject}' with {len(text)} letters is not sent to {to}"
@@ -140,6 +146,8 @@ def show_house(folder: Path, *, number: int = 400, clock: Clock = system_clock) 
         steps=(waits,),
     )  # fmt: skip
     store.put_many("run", {run.id: to_doc(run)})
+    draft = bench.blank(proof[:6], User(id="lan", name="Nguyễn Ngọc Lan"), now)
+    store.put_many("draft", {"shown": to_doc(replace(draft, id="shown", sound=True))})
     house.runner = Runner(store, (), {}, Catalogue(store), clock)
     try:
         yield house
@@ -210,6 +218,11 @@ def screens(house: ShowHouse) -> dict[str, str]:
         "ticket": f"/tickets/{ticket.id}",
         "search": "/search?range=7d&by=source.ip",
         "event": f"/events/{alert['event']['event.id']}",
+        "overview": "/overview",
+        "wall": "/wall",
+        "rules": "/rules",
+        "rule": f"/rules/{alert['rule_id']}",
+        "bench": "/rules/drafts/shown",
         "portals": "/portals",
         "portal": f"/portals/{alert['asset']}",
         "portal_new": "/portals/new",

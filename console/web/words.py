@@ -117,6 +117,11 @@ WORDS: dict[str, dict[str, str]] = {
         "file": _n("by a file"),
         "tag": _n("by a tag on its page"),
     },
+    "standing": {
+        "good": _n("nothing open"),
+        "watch": _n("something open"),
+        "bad": _n("critical, or much open"),
+    },
     "draft_state": {
         "draft": _n("Draft"),
         "asked": _n("Waits for a second look"),
@@ -190,6 +195,10 @@ WORDS: dict[str, dict[str, str]] = {
         "reason_missing": _n("Give a reason."),
         "suppressed": _n("Suppression saved; %(count)s past alerts are hidden."),
         "suppression_ended": _n("The suppression has ended; its alerts are shown again."),
+        "allowed": _n("Allowed; %(count)s open alerts were closed."),
+        "allowance_ended": _n("The allowance has ended; %(count)s alerts are open again."),
+        "allowance_wrong": _n("This cannot be allowed: name an address or network, an owner and a reason."),
+        "packets_gone": _n("The packets of this alert are no longer kept here."),
         "suppression_wrong": _n("This suppression cannot be: choose at least one field and an end."),
         "commented": _n("Comment added."),
         "moved": _n("The ticket was moved on."),

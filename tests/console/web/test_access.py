@@ -11,6 +11,7 @@ import pytest
 
 from citywatch.model import Alert, to_doc
 from citywatch.ports import Query
+from citywatch.respond.allow import Allowance
 from console.drafts import Draft
 from console.web import sessions
 from console.web.access import may
@@ -25,6 +26,9 @@ from tests.console.web.conftest import PAGE_HASH, ROLES, Browser, SmallHouse
 OTHERS = {
     "/alerts/{id}": "alert",
     "/alerts/{id}/suppress": "alert",
+    "/alerts/{id}/allow": "alert",
+    "/alerts/{id}/packets": "alert",
+    "/allowances/{id}/end": "allowance",
     "/alerts/{id}/evidence/{sha256}": "defaced",
     "/tickets/{id}": "ticket",
     "/tickets/{id}/comment": "ticket",
@@ -50,6 +54,7 @@ OTHERS = {
     "/rules/drafts/{id}/ask": "draft",
     "/rules/drafts/{id}/decide": "draft",
     "/rules/{id}": "rule",
+    "/tables/{file}": "nothing",
     "/api/v1/alerts/{id}": "alert",
     "/api/v1/alerts/{id}/state": "alert",
     "/api/v1/tickets/{id}": "ticket",
@@ -66,6 +71,7 @@ OWN_TEST = {
     "portal_proof",
     "portal_prove",
     "rule_decide",
+    "table",
 }
 """Routes whose good answer needs more than an id; each has a test of its own."""
 
@@ -81,6 +87,11 @@ def things(house: SmallHouse, city: list[Alert], *, agency: str) -> dict[str, st
         at="2026-11-22T08:00:00.000000Z", until="2027-11-22T08:00:00.000000Z",
     )  # fmt: skip
     house.store.put_many("suppression", {made.id: to_doc(made)})
+    allowed = Allowance(
+        id="allowed1", source="192.0.2.1", owner="lan", reason="r", by="lan",
+        at="2026-11-22T08:00:00.000000Z", until="2027-11-22T08:00:00.000000Z",
+    )  # fmt: skip
+    house.store.put_many("allowance", {allowed.id: to_doc(allowed)})
     invited = Invite(
         id="e" * 64, role="agency", agency=agency, by="lead",
         at="2026-11-22T08:00:00.000000Z", until="2027-11-22T08:00:00.000000Z",
@@ -100,6 +111,7 @@ def things(house: SmallHouse, city: list[Alert], *, agency: str) -> dict[str, st
         "event": alert.event["event.id"],
         "proof_event": alert.event["event.id"],
         "suppression": made.id,
+        "allowance": allowed.id,
         "approval": "nothing",
         "user": "viewer",
         "colleague": "yte" if agency == "so-y-te" else "giaoduc",
