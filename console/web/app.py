@@ -56,6 +56,7 @@ class EvidenceView(Protocol):
     """Bytes by hash."""
 
     def get(self, sha256: str) -> bytes | None: ...
+    def keep(self, raw: bytes, media_type: str) -> str: ...
 
 
 class RunnerView(Protocol):

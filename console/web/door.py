@@ -50,6 +50,14 @@ _MOST_FIELDS = 2000
 _MOST_JSON = 64 * 1024
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """A file as it came: nothing of it is to be believed, least of all its name."""
+
+    name: str
+    raw: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Visit:
     """One request, with who makes it and what of the house is needed to answer it."""
@@ -63,6 +71,8 @@ class Visit:
     form: Mapping[str, list[str]] = field(default_factory=dict[str, list[str]])
     body: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """The JSON object that came with an API request."""
+    upload: Upload | None = None
+    """The file that came with a form."""
 
     @property
     def who(self) -> User:
@@ -244,6 +254,7 @@ BAD_NOTES = {
     "login_failed", "wait", "code_wrong", "password_length", "password_wrong", "passwords_differ",
     "user_name", "user_taken", "agency_missing", "last_admin", "undo_gone", "nothing_chosen",
     "reason_missing", "suppression_wrong", "not_allowed", "conflict", "approve_other", "approve_gone",
+    "upload_missing", "upload_large", "upload_type", "upload_bomb", "upload_many",
     "factor_wrong", "factor_stale", "factor_needed", "passkey_wrong", "oidc_refused", "oidc_failed",
     "rule_unsound", "rule_long", "invite_gone", "proof_missing", "too_soon", "recheck_bad", "recheck_away",
     "allowance_wrong", "packets_gone",
@@ -264,6 +275,8 @@ class Way:
     """None: everybody, also who is not logged in."""
     api: bool = False
     """Asked by programs: a token in the Authorization header, no cookie, JSON in and out."""
+    takes: int = 0
+    """Bytes that a file may have which comes with the form; 0: no file is taken."""
 
     def route(self) -> Route:
         """As Starlette wants it."""
@@ -272,19 +285,21 @@ class Way:
         async def endpoint(request: Request) -> Response:
             return await enter(request, way)
 
-        return Route(self.path, endpoint, methods=[self.method], name=self.name, max_body_size=MOST_BODY)
+        return Route(
+            self.path, endpoint, methods=[self.method], name=self.name, max_body_size=MOST_BODY + self.takes
+        )
 
 
 async def enter(request: Request, way: Way) -> Response:
     """Let one request through to its handler, or refuse it."""
     if way.api:
         return await anyio.to_thread.run_sync(_serve_api, request, way, await _read_json(request))
-    form = await _read_form(request) if way.method == "POST" else {}
-    return await anyio.to_thread.run_sync(_serve, request, way, form)
+    form, upload = await _read_form(request, way.takes) if way.method == "POST" else ({}, None)
+    return await anyio.to_thread.run_sync(_serve, request, way, form, upload)
 
 
-def _serve(request: Request, way: Way, form: Mapping[str, list[str]]) -> Response:
-    visit = _visit(request, form)
+def _serve(request: Request, way: Way, form: Mapping[str, list[str]], upload: Upload | None) -> Response:
+    visit = replace(_visit(request, form), upload=upload)
     try:
         refused = _refuse(visit, way)
         return way.handler(visit) if refused is None else refused
@@ -427,13 +442,17 @@ def local_path(wanted: str) -> str:
     return wanted if plain and inside else "/"
 
 
-async def _read_form(request: Request) -> dict[str, list[str]]:
+async def _read_form(request: Request, takes: int) -> tuple[dict[str, list[str]], Upload | None]:
     kind = request.headers.get("content-type", "")
     if not kind.startswith(("application/x-www-form-urlencoded", "multipart/form-data")):
-        return {}
-    form = await request.form(max_files=0, max_fields=_MOST_FIELDS, max_part_size=64 * 1024)
+        return {}, None
+    files = 1 if takes else 0
     values: dict[str, list[str]] = {}
-    for name, value in form.multi_items():
-        if isinstance(value, str):
-            values.setdefault(name, []).append(value)
-    return values
+    upload: Upload | None = None
+    async with request.form(max_files=files, max_fields=_MOST_FIELDS, max_part_size=64 * 1024) as form:
+        for name, value in form.multi_items():
+            if isinstance(value, str):
+                values.setdefault(name, []).append(value)
+            elif value.filename:
+                upload = Upload(name=value.filename[:200], raw=await value.read(takes + 1))
+    return values, upload

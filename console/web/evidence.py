@@ -7,9 +7,15 @@ It goes out as plain text or as a download, never as what it claims to be; each 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from starlette.responses import Response
 
+from citywatch.clock import stamp
+from citywatch.errors import Conflict
+from citywatch.model import Change, Evidence, Ticket
+from citywatch.respond import lifecycle
+from console import attachment
 from console.web.accounts import write_audit
 from console.web.alert import proofs_of
 from console.web.door import Visit, Way
@@ -42,6 +48,42 @@ def of_event(visit: Visit) -> Response:
     return _serve(visit, {proof.sha256 for proof in proofs_of(event)})
 
 
+def attach(visit: Visit) -> Response:
+    """Keep a file as proof on a ticket."""
+    found = visit.desk.read("ticket", visit.path("id"), Ticket)
+    if found is None:
+        raise visit.missing()
+    ticket, version = found
+    back, now = f"/tickets/{ticket.id}", stamp(visit.house.clock())
+    if visit.upload is None:
+        return visit.go(back, "upload_missing")
+    if len(ticket.evidence) >= attachment.MOST_OF_TICKET:
+        return visit.go(back, "upload_many")
+    try:
+        kind = attachment.kind_of(visit.upload.raw)
+    except attachment.NotTaken as error:
+        return visit.go(back, str(error))
+    name = attachment.shown_name(visit.upload.name) or kind
+    kept = Evidence(
+        sha256=visit.house.evidence.keep(visit.upload.raw, kind),
+        media_type=kind,
+        size=len(visit.upload.raw),
+        taken_at=now,
+        source=visit.who.id,
+        what=name,
+    )
+    line = Change(at=now, by=visit.who.id, what="attached", note=f"{name} · SHA-256 {kept.sha256}")
+    changed = replace(lifecycle.noted(ticket, line), evidence=(*ticket.evidence, kept))
+    try:
+        visit.desk.write_ticket(changed, version)
+    except Conflict:
+        return visit.go(back, "conflict")
+    write_audit(
+        visit.house.store, visit.house.clock, visit.who.id, "ticket_attached", f"{ticket.id} {kept.sha256}"
+    )
+    return visit.go(back, "attached")
+
+
 def _serve(visit: Visit, known: set[str]) -> Response:
     sha256 = visit.path("sha256")
     if sha256 not in known or not _HASH.fullmatch(sha256):
@@ -61,6 +103,14 @@ def _serve(visit: Visit, known: set[str]) -> Response:
 
 
 WAYS = (
+    Way(
+        path="/tickets/{id}/attach",
+        handler=attach,
+        name="ticket_attach",
+        method="POST",
+        needs="answer",
+        takes=attachment.LARGEST,
+    ),
     Way(path="/alerts/{id}/evidence/{sha256}", handler=of_alert, name="alert_evidence", needs="see"),
     Way(path="/tickets/{id}/evidence/{sha256}", handler=of_ticket, name="ticket_evidence", needs="see"),
     Way(path="/events/{id}/evidence/{sha256}", handler=of_event, name="event_evidence", needs="staff"),

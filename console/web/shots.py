@@ -58,10 +58,17 @@ _DESK = {"width": 1920, "height": 1080}
 class OneProof:
     """Evidence: one page."""
 
-    held: Mapping[str, bytes]
+    held: dict[str, bytes]
 
     def get(self, sha256: str) -> bytes | None:
         return self.held.get(sha256)
+
+    def keep(self, raw: bytes, media_type: str) -> str:
+        """Keep it as long as the pictures take, whatever its type."""
+        del media_type
+        name = sha256(raw).hexdigest()
+        self.held[name] = raw
+        return name
 
 
 @dataclass(slots=True)

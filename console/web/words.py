@@ -68,6 +68,7 @@ WORDS: dict[str, dict[str, str]] = {
         "opened": _n("opened the ticket"),
         "joined": _n("added an alert"),
         "assigned": _n("assigned to"),
+        "attached": _n("attached a proof"),
     },
     "query": {
         "unknown_field": _n("There is no such field"),
@@ -232,6 +233,16 @@ WORDS: dict[str, dict[str, str]] = {
         "recheck_bad": _n("Looked again: it is still not as it should be."),
         "recheck_away": _n("Looked again: the portal did not answer with a page."),
         "face_accepted": _n("The present face is now taken as the right one."),
+        "attached": _n("The proof was attached."),
+        "upload_missing": _n("Choose a file that is not empty."),
+        "upload_large": _n("A file may have at most 8 MiB."),
+        "upload_type": _n(
+            "This kind of file is not taken: attach a picture, PDF, text, office document or zip."
+        ),
+        "upload_bomb": _n(
+            "This archive is not taken: it holds archives, too many parts, or would swell too far."
+        ),
+        "upload_many": _n("This ticket has as many proofs as it may."),
         "rule_asked": _n("A second person can now look at it."),
         "rule_enabled": _n("The rule is in force; the service takes it up within a minute."),
         "rule_declined": _n("The rule was sent back."),

@@ -57,6 +57,12 @@ class Kept:
     def get(self, sha256: str) -> bytes | None:
         return self.held.get(sha256)
 
+    def keep(self, raw: bytes, media_type: str) -> str:
+        assert media_type
+        name = sha256(raw).hexdigest()
+        self.held[name] = raw
+        return name
+
 
 @dataclass
 class SmallHouse:

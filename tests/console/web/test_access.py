@@ -35,6 +35,7 @@ OTHERS = {
     "/tickets/{id}/move": "ticket",
     "/tickets/{id}/assign": "ticket",
     "/tickets/{id}/evidence/{sha256}": "ticket",
+    "/tickets/{id}/attach": "ticket",
     "/portals/{id}": "portal",
     "/portals/{id}/proof": "portal",
     "/portals/{id}/change": "portal",
