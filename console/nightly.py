@@ -78,6 +78,7 @@ def _night(house: House) -> int:
     except Conflict:
         return 0
     from console.claims import check_due
+    from console.habits import look_back
     from console.portals import scan
     from console.web import once
 
@@ -85,6 +86,7 @@ def _night(house: House) -> int:
     rows = scan(house, [], deep=True, tell=lambda _: None)
     asked = check_due(house)
     ended = house.indicators.expire(stamp(now))
+    habits = look_back(house)
     once.forget(house.store, house.clock)
     oldest = (now - timedelta(days=house.settings.retention.days)).date().isoformat()
     dropped = house.store.drop_before(oldest)
@@ -99,6 +101,7 @@ def _night(house: House) -> int:
         "proofs": asked,
         "audit": anchored,
         "indicators_ended": ended,
+        "habits": habits,
     }
     house.store.put_if("night", day, doc, record.version)
     log.info("night of %s: %d portals, %d events dropped", day, len(rows), dropped)

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Sequence
+from ipaddress import ip_address
 from itertools import pairwise
 
+from citywatch.clock import micros
 from citywatch.model import Event
 from sensors.network.flow import TCP, Flow
 from sensors.network.moment import address, event_id, stamp
@@ -26,6 +28,7 @@ _BINS = 24
 _PEOPLE = frozenset({"ssh", "rdp", "ftp", "telnet", "smb", "smtp", "shell", "dns"})
 """Protocols whose regular tries have rules of their own."""
 
+_ENDS = ("source.ip", "destination.ip", "destination.port")
 _Pair = tuple[bytes, bytes, int]
 
 
@@ -44,20 +47,38 @@ class Beacons:
         if flow.proto != TCP or not flow.out_load or not flow.back_load or flow.protocol in _PEOPLE:
             return
         source, target, _, port = flow.ends()
-        pair = (source, target, port)
+        self._note((source, target, port), flow.first, flow.out_load)
+
+    def add_event(self, event: Event) -> None:
+        """Take a flow as it was stored, whatever sensor saw it."""
+        if event.get("event.dataset") != "network.flow" or event.get("network.transport") != "tcp":
+            return
+        sent = event.get("citywatch.flow.payload.out_bytes") or event.get("source.bytes") or 0
+        answered = event.get("citywatch.flow.payload.in_bytes") or event.get("destination.bytes") or 0
+        source, target, port = (event.get(name) for name in _ENDS)
+        if not (sent and answered and source and target and port) or event.get("network.protocol") in _PEOPLE:
+            return
+        pair = (ip_address(str(source)).packed, ip_address(str(target)).packed, int(port))
+        self._note(pair, micros(str(event["@timestamp"])), int(sent))
+
+    def _note(self, pair: _Pair, first: int, sent: int) -> None:
         calls = self._calls.get(pair)
         if calls is None:
             if len(self._calls) >= MOST_PAIRS:
                 del self._calls[next(iter(self._calls))]
             calls = self._calls[pair] = (array("q"), array("q"))
         if len(calls[0]) < MOST_CALLS:
-            calls[0].append(flow.first)
-            calls[1].append(flow.out_load)
-        self._first = min(self._first or flow.first, flow.first)
-        self._last = max(self._last, flow.first)
+            calls[0].append(first)
+            calls[1].append(sent)
+        self._first = min(self._first or first, first)
+        self._last = max(self._last, first)
 
     def events(self, name: str) -> Iterator[Event]:
-        """An event for each pair that is regular at least by half."""
+        """An event for each pair that is regular at least by half.
+
+        Args:
+            name: of the capture; empty for flows that come from the store.
+        """
         span = self._last - self._first
         for (source, target, port), (times, sizes) in self._calls.items():
             if len(times) < FEWEST or max(times) - min(times) < SHORTEST_US:
@@ -68,7 +89,8 @@ class Beacons:
                 continue
             first, last = min(times), max(times)
             place = b"%b%b %d %d %d" % (source, target, port, first, len(times))
-            yield {
+            told = {"log.file.path": name} if name else {}
+            yield told | {
                 "@timestamp": stamp(last),
                 "event.id": event_id(b"network.beacon", place),
                 "event.kind": "metric",
@@ -77,7 +99,6 @@ class Beacons:
                 "event.dataset": "network.beacon",
                 "event.start": stamp(first),
                 "event.end": stamp(last),
-                "log.file.path": name,
                 "source.ip": address(source),
                 "destination.ip": address(target),
                 "destination.port": port,
