@@ -190,15 +190,27 @@ class House:
     def runner(self) -> Runner:
         from citywatch.respond.runner import Runner
 
-        runner = Runner(self.store, self.playbooks, self.responders, self.catalogue, self.clock)
+        runner = Runner(
+            self.store,
+            self.playbooks,
+            self.responders,
+            self.catalogue,
+            self.clock,
+            may_approve=self._may_approve,
+        )
         self._closing.append(runner)
         return runner
+
+    def _may_approve(self, person: str, role: str) -> bool:
+        from console.playbooks import may_approve
+
+        return may_approve(self, person, role)
 
     @cached_property
     def judge(self) -> Judge[Rulebook]:
         from citywatch.watch import Judge
 
-        return Judge(
+        judge = Judge(
             self.journal,
             self.rulebook,
             self.fold,
@@ -206,6 +218,13 @@ class House:
             own=self.catalogue.own,
             start=self._start,
         )
+        if self.settings.watch.workers > 1:
+            from console.crew import Workers
+
+            crew = Workers(self, self.settings.watch.workers)
+            self._closing.append(crew)
+            judge.employ(crew)
+        return judge
 
     @cached_property
     def gate(self) -> Gate:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import count
 from typing import Any, Final
@@ -144,23 +144,33 @@ class Cases:
     def _open(self, playbook: Playbook, alert: Alert, before: Case | None) -> Case:
         now = stamp(self._clock())
         grouped = group_id(playbook, alert)
-        run = Run(
-            id=repeatable_id("run", playbook.playbook, grouped, alert.id),
-            playbook=playbook.playbook,
-            version=playbook.version,
-            digest=playbook.digest,
-            alert=trimmed(alert),
-            alert_id=alert.id,
-            group=group(playbook, alert)[:500],
-            group_id=grouped,
-            started_at=now,
-            updated_at=now,
-        )
+        run = _new_run(playbook, alert, repeatable_id("run", playbook.playbook, grouped, alert.id), now)
         self._pin(playbook)
         case = Case(grouped, run.id, alert.first_seen, alert.last_seen, before.version if before else 0)
         case.fresh = run
         self._cases[grouped] = case
         return case
+
+    def start_by_hand(
+        self, playbook: Playbook, alert: Alert, by: str, inputs: Mapping[str, Any] | None = None
+    ) -> str:
+        """Begin a run that no trigger began, with one alert; give its id."""
+        now = stamp(self._clock())
+        run_id = repeatable_id("run", playbook.playbook, alert.id, by, now)
+        run = replace(
+            _new_run(playbook, alert, run_id, now),
+            group=f"{alert.subject[:400]} ({by})",
+            group_id=repeatable_id("by hand", run_id),
+            started_by=by,
+            inputs=dict(inputs or {}),
+        )
+        with self._lock:
+            self._pin(playbook)
+            self._store.put_many("run", {run_id: to_doc(run)})
+            doc = {"run_id": run_id, "ids": [alert.id], "first": alert.first_seen, "last": alert.last_seen}
+            self._store.put_many("run_alerts", {chunk_id(run_id, 0): doc})
+            self._due.put(f"run:{run_id}")
+        return run_id
 
     def _pin(self, playbook: Playbook) -> None:
         """Keep the playbook as it is now: a run goes on with the version that it began with."""
@@ -265,6 +275,21 @@ class _Work:
     full: list[tuple[Case, int, list[str]]] = field(default_factory=list[tuple[Case, int, list[str]]])
     joined: dict[str, Growth] = field(default_factory=dict[str, Growth])
     due: dict[str, str] = field(default_factory=dict[str, str])
+
+
+def _new_run(playbook: Playbook, alert: Alert, run_id: str, now: str) -> Run:
+    return Run(
+        id=run_id,
+        playbook=playbook.playbook,
+        version=playbook.version,
+        digest=playbook.digest,
+        alert=trimmed(alert),
+        alert_id=alert.id,
+        group=group(playbook, alert)[:500],
+        group_id=group_id(playbook, alert),
+        started_at=now,
+        updated_at=now,
+    )
 
 
 def _fits(case: Case, alert: Alert, within_s: float) -> bool:

@@ -144,6 +144,20 @@ def _all_settled(run: Run, name: str) -> bool:
     return bool(states) and all(state.state in SETTLED for state in states)
 
 
+def holders_of(playbook: Playbook, step_id: str) -> Iterator[str]:
+    """The step that this one stands in, when it stands in one."""
+    return (step.id for step in playbook.steps if any(inner.id == step_id for inner in step.steps))
+
+
+def left_out_after(playbook: Playbook, step_id: str) -> Iterator[str]:
+    """The steps that are left out when this one is not done: those that need it, and so on."""
+    gone = {step_id, *holders_of(playbook, step_id)}
+    for step in playbook.steps:
+        if gone.intersection(step.needs or ()):
+            gone.add(step.id)
+            yield step.id
+
+
 def is_settled(run: Run, step: Step) -> bool:
     """Nothing more is done about this step, nor about those inside it."""
     states = run.states(step.id)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from citywatch.clock import Clock, stamp
 from citywatch.errors import CityWatchError, Conflict, ContentError
@@ -20,6 +20,7 @@ from citywatch.respond.case import Cases, alerts_of
 from citywatch.respond.catalogue import Catalogue
 from citywatch.respond.due import DueTimes, Lease
 from citywatch.respond.link import Linker
+from citywatch.respond.plan import holders_of, left_out_after
 from citywatch.respond.playbook import wrong
 from citywatch.respond.render import Renderer
 from citywatch.respond.run import ENDED, Run, StepState
@@ -27,6 +28,13 @@ from citywatch.respond.shape import Playbook
 from citywatch.respond.work import Worker
 
 AGAIN_S: Final = 30
+
+MayApprove = Callable[[str, str], bool]
+"""Tells whether a person may approve for a role."""
+
+
+def _anybody(_person: str, _role: str) -> bool:
+    return True
 
 
 class Refused(CityWatchError):  # noqa: N818 - what the caller may show as it is
@@ -50,6 +58,7 @@ class Runner:
         *,
         renderer: Renderer | None = None,
         patience_s: float = 1.0,
+        may_approve: MayApprove = _anybody,
     ) -> None:
         effects: dict[str, Effect] = {name: responder.effect for name, responder in responders.items()}
         self.refused = [
@@ -64,6 +73,8 @@ class Runner:
         by_name = {playbook.playbook: playbook for playbook in playbooks}
         self._due = DueTimes(store, clock)
         self._lease = Lease(store, "runner", clock)
+        self._by_name = by_name
+        self._may_approve = may_approve
         self._cases = Cases(store, playbooks, self._due, clock)
         self._linker = Linker(store, self._cases, by_name, clock)
         self._worker = Worker(
@@ -87,6 +98,21 @@ class Runner:
     def start_many(self, alerts: Sequence[Alert]) -> dict[str, tuple[str, ...]]:
         """Put many alerts into their runs in one go; give the run ids of each alert that has any."""
         return self._cases.start(alerts)
+
+    def start_by_hand(self, name: str, alert: Alert, by: str, inputs: Mapping[str, Any] | None = None) -> str:
+        """Run a playbook on an alert because a person says so; give the run's id.
+
+        Raises:
+            Refused: there is no such playbook, or it has no such input.
+        """
+        playbook = self._by_name.get(name)
+        if playbook is None:
+            raise Refused(f"there is no playbook '{name}'; there are: {', '.join(sorted(self._by_name))}")
+        unknown = sorted(set(inputs or ()) - set(playbook.inputs))
+        if unknown:
+            known = ", ".join(sorted(playbook.inputs)) or "none"
+            raise Refused(f"playbook '{name}' has no input '{unknown[0]}'; its inputs: {known}")
+        return self._cases.start_by_hand(playbook, alert, by, inputs)
 
     def tick(self, limit: int = 200) -> int:
         """Do what is due; give how many steps were done (0: nothing is due, or another process leads).
@@ -151,7 +177,7 @@ class Runner:
         """Agree to a step that waits, or refuse it.
 
         Raises:
-            Refused: it does not wait any more, or `by` is who started the run.
+            Refused: it does not wait any more, `by` is who started the run, or has not the role it asks for.
         """
         now = stamp(self._clock())
 
@@ -161,6 +187,7 @@ class Runner:
                 raise Refused(f"step '{step_id}' of run {run_id} does not wait for approval (any more)")
             if by == run.started_by:
                 raise Refused(f"'{by}' started this run: a second person must decide")
+            self._check_role(run, step_id, by)
             if yes:
                 decided = replace(state, state="pending", due_at="", decided_by=by)
             else:
@@ -172,6 +199,13 @@ class Runner:
         self._worker.tell(run, f"{step_id}: {'approved' if yes else 'refused'}", by=by)
         self._due.put(f"run:{run_id}")
         return run
+
+    def _check_role(self, run: Run, step_id: str, by: str) -> None:
+        playbook = self._worker.pinned(run)
+        steps = playbook.every_step() if playbook else ()
+        role = next((step.approve.role for step in steps if step.id == step_id and step.approve), "")
+        if role and not self._may_approve(by, role):
+            raise Refused(f"step '{step_id}' of run {run.id} must be approved by '{role}': '{by}' is not")
 
     def pause(self, run_id: str, by: str) -> Run:
         """Do nothing more of this run until it is resumed."""
@@ -227,6 +261,35 @@ class Runner:
 
         run = self._change(run_id, change)
         self._worker.tell(run, f"replayed from '{step_id}'", by=by)
+        self._due.put(f"run:{run_id}")
+        return run
+
+    def retry(self, run_id: str, step_id: str, by: str) -> Run:
+        """Try a failed step again, as the same effect (its key stays), and do what was left out after it.
+
+        Raises:
+            Refused: the run has no such step, or it did not fail.
+        """
+        now = stamp(self._clock())
+
+        def change(run: Run) -> Run:
+            failed = {state.item for state in run.states(step_id) if state.state == "failed"}
+            if not failed:
+                raise Refused(f"step '{step_id}' of run {run_id} did not fail; do it anew: replay")
+            playbook = self._worker.pinned(run)
+            left_out = set(left_out_after(playbook, step_id)) if playbook else set[str]()
+            kept = (state for state in run.steps if state.step not in left_out or state.state != "skipped")
+            again = {step_id, *(holders_of(playbook, step_id) if playbook else ())}
+            steps = tuple(
+                replace(state, state="pending", attempts=0, due_at="", finished_at="")
+                if state.step in again and state.item in failed
+                else state
+                for state in kept
+            )
+            return replace(run, state="running", error="", updated_at=now, finished_at="", steps=steps)
+
+        run = self._change(run_id, change)
+        self._worker.tell(run, f"{step_id}: tried again", by=by)
         self._due.put(f"run:{run_id}")
         return run
 

@@ -10,14 +10,15 @@ from console.cli import (
     allow,
     audit,
     cases,
-    content,
     evidence,
     indicators,
     installation,
     look,
     measures,
     network,
+    playbooks,
     register,
+    reports,
     rules,
     service,
 )
@@ -69,9 +70,10 @@ cases.alerts.command("allowed")(allow.allowed)
 cases.alerts.command("disallow")(allow.disallow)
 cases.tickets.command("metrics")(measures.metrics)
 app.command(rich_help_panel=_WORK)(measures.law)
+app.command(rich_help_panel=_WORK)(reports.report)
 app.add_typer(audit.audit, name="audit", rich_help_panel=_WORK)
 app.add_typer(register.portals, name="portals", rich_help_panel=_WORK)
 app.add_typer(register.agencies, name="agencies", rich_help_panel=_WORK)
 app.add_typer(indicators.indicators, name="indicators", rich_help_panel=_CONTENT)
 app.add_typer(rules.rules, name="rules", rich_help_panel=_CONTENT)
-app.add_typer(content.playbooks, name="playbooks", rich_help_panel=_CONTENT)
+app.add_typer(playbooks.playbooks, name="playbooks", rich_help_panel=_CONTENT)
