@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Lock
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from citywatch.clock import Clock, stamp
 from citywatch.model import Agency, Severity, from_doc
-from citywatch.ports import All, Condition, Is, Not, Query, Range, Store
+from citywatch.ports import All, Condition, Is, Not, Query, Store
 from citywatch.respond.lifecycle import CLOSED
 
 DAYS = 14
@@ -26,6 +28,8 @@ WEIGHTS: Mapping[Severity, int] = {
 LATE_WEIGHT = 5
 """What it takes more when it is overdue."""
 _MOST_AGENCIES = 2000
+_MOST_OPEN = 50_000
+_STEP = 1000
 
 OPEN: Condition = All(tuple(Not(Is("state", state)) for state in sorted(CLOSED)))
 
@@ -91,27 +95,52 @@ class Board:
             return self._held[1]
 
 
+@dataclass(slots=True)
+class _Tally:
+    """Open tickets of one agency by severity, and how many of them are overdue."""
+
+    by_severity: Counter[Severity] = field(default_factory=Counter[Severity])
+    late: int = 0
+
+
 def count(store: Store, now: datetime, timezone: str) -> Figures:
-    """Count everything."""
-    late_only = All((OPEN, Range("due_at", None, stamp(now)), Not(Is("due_at", ""))))
-    severities = {
-        level: dict(store.tally("ticket", All((OPEN, Is("severity", int(level)))), "agency"))
-        for level in sorted(Severity, reverse=True)
-    }
-    late = dict(store.tally("ticket", late_only, "agency"))
-    carried = store.tally("ticket", OPEN, "assignee")
-    late_carried = dict(store.tally("ticket", late_only, "assignee"))
-    by_severity = tuple((level, sum(held.values())) for level, held in severities.items())
+    """Count everything: the open tickets are read once."""
+    severities, states = Counter[Severity](), Counter[str]()
+    carried, late_carried = Counter[str](), Counter[str]()
+    agencies: defaultdict[str, _Tally] = defaultdict(_Tally)
+    for doc in _open_tickets(store):
+        severity, who, due = Severity(doc["severity"]), str(doc.get("assignee", "")), doc.get("due_at", "")
+        late = bool(due) and due <= stamp(now)
+        severities[severity] += 1
+        states[str(doc["state"])] += 1
+        carried[who] += 1
+        late_carried[who] += late
+        held = agencies[str(doc.get("agency", ""))]
+        held.by_severity[severity] += 1
+        held.late += late
     return Figures(
         at=stamp(now),
-        open=sum(times for _, times in by_severity),
-        late=sum(late.values()),
-        by_severity=by_severity,
-        by_state=tuple(store.tally("ticket", OPEN, "state")),
-        workload=tuple((who, times, late_carried.get(who, 0)) for who, times in carried),
+        open=severities.total(),
+        late=late_carried.total(),
+        by_severity=tuple((level, severities[level]) for level in sorted(Severity, reverse=True)),
+        by_state=tuple(states.most_common()),
+        workload=tuple((who, times, late_carried[who]) for who, times in carried.most_common()),
         trend=_trend(store, now, timezone),
-        agencies=_standings(store, severities, late),
+        agencies=_standings(store, agencies),
     )
+
+
+def _open_tickets(store: Store) -> Iterator[dict[str, Any]]:
+    """Plain documents: they may be many, and five of their fields are wanted."""
+    after: str | None = None
+    for _ in range(_MOST_OPEN // _STEP):
+        page = store.find(
+            "ticket", Query(where=OPEN, order="changed_at", limit=_STEP, after=after, count_to=1)
+        )
+        yield from (record.doc for record in page.records)
+        after = page.next
+        if after is None:
+            return
 
 
 def _trend(store: Store, now: datetime, timezone: str) -> tuple[Day, ...]:
@@ -126,28 +155,23 @@ def _alerts(store: Store, start: datetime, end: datetime) -> int:
     return store.find("alert", Query(order="last_seen", start=stamp(start), end=stamp(end), limit=0)).total
 
 
-def _standings(
-    store: Store, severities: Mapping[Severity, Mapping[str, int]], late: Mapping[str, int]
-) -> tuple[Standing, ...]:
+def _standings(store: Store, held: Mapping[str, _Tally]) -> tuple[Standing, ...]:
     page = store.find("agency", Query(order="name", newest_first=False, limit=_MOST_AGENCIES))
-    found = [
-        _standing(from_doc(record.doc, Agency), severities, late.get(record.id.lower(), 0))
-        for record in page.records
-    ]
+    agencies = (from_doc(record.doc, Agency) for record in page.records)
+    found = [_standing(agency, held.get(agency.id, _Tally())) for agency in agencies]
     return tuple(sorted(found, key=lambda one: (one.score, -one.open, one.name)))
 
 
-def _standing(agency: Agency, severities: Mapping[Severity, Mapping[str, int]], late: int) -> Standing:
-    held = {level: counts.get(agency.id.lower(), 0) for level, counts in severities.items()}
-    taken = sum(WEIGHTS[level] * times for level, times in held.items()) + LATE_WEIGHT * late
+def _standing(agency: Agency, held: _Tally) -> Standing:
+    taken = sum(WEIGHTS[level] * times for level, times in held.by_severity.items())
     return Standing(
         id=agency.id,
         name=agency.name,
         kind=agency.kind,
-        open=sum(held.values()),
-        worst=max((level for level, times in held.items() if times), default=None),
-        late=late,
-        score=max(100 - taken, 0),
+        open=held.by_severity.total(),
+        worst=max(held.by_severity, default=None),
+        late=held.late,
+        score=max(100 - taken - LATE_WEIGHT * held.late, 0),
     )
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from citywatch.errors import CityWatchError
+from citywatch.ports import Everything
 from console.web.door import Visit, Way
 
 
@@ -33,12 +34,14 @@ def show_health(visit: Visit) -> Response:
 
 def metrics(visit: Visit) -> Response:
     """The counts as Prometheus reads them; it comes with a token, like other programs."""
+    tickets = visit.house.store.tally("ticket", Everything(), "state")
     return PlainTextResponse(
-        "".join(_metrics(visit.house.health())), media_type="text/plain; version=0.0.4; charset=utf-8"
+        "".join(_metrics(visit.house.health(), tickets)),
+        media_type="text/plain; version=0.0.4; charset=utf-8",
     )
 
 
-def _metrics(health: Mapping[str, Any]) -> list[str]:
+def _metrics(health: Mapping[str, Any], tickets: Sequence[tuple[str, int]]) -> list[str]:
     """Every family once, its samples together."""
     store: Mapping[str, Any] = health.get("store", {})
     families: dict[str, list[str]] = {"up": [str(int(bool(health.get("ok"))))]}
@@ -47,6 +50,7 @@ def _metrics(health: Mapping[str, Any]) -> list[str]:
             families[f"store_{name}"] = [str(int(store[name]))]
     records: Mapping[str, int] = store.get("records", {})
     families["records"] = [f'{{kind="{_label(kind)}"}} {count}' for kind, count in records.items()]
+    families["tickets"] = [f'{{state="{_label(state)}"}} {count}' for state, count in tickets]
     for part in health.get("parts", ()):
         counts: Mapping[str, int] = part.get("counts", {})
         label = _label(str(part.get("part", "")))

@@ -167,6 +167,9 @@ def test_prometheus_reads_the_counts(browser: Browser, house: SmallHouse) -> Non
     assert len(names) == len(set(names))
     events = next(family for family in families if family.name == "citywatch_part_events")
     assert [sample.value for sample in events.samples] == [12, 12]
+    tickets = next(family for family in families if family.name == "citywatch_tickets")
+    held = house.store.find("ticket", Query(order="id", limit=1)).total
+    assert sum(sample.value for sample in tickets.samples) == held
     records = next(family for family in families if family.name == "citywatch_records")
     assert {"kind": "alert"} in [sample.labels for sample in records.samples]
 
