@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from console.cli import say
 from console.cli.options import Data, Json, StoreUrl
+
+if TYPE_CHECKING:
+    from sensors.network.ask import Answers
 
 network = typer.Typer(
     no_args_is_help=True, help="Interfaces: how they are listened to, and who answers there."
@@ -119,3 +123,56 @@ def status(data: Data = None, store: StoreUrl = None, json: Json = False) -> Non
             json=json,
             empty="No interface is listened to. Name some under [network] interfaces in citywatch.toml.",
         )
+
+
+_EXPECT = typer.Option("--expect", help="Who may answer; anybody else is told as unexpected.")
+_SECONDS = typer.Option("--seconds", min=0.5, max=60, help="How long to wait for answers.")
+
+
+@network.command("ask-arp")
+def ask_arp(
+    interface: Annotated[str, typer.Argument(help="Where to ask.")],
+    address: Annotated[str, typer.Argument(help="Whose hardware address: the gateway's, say.")],
+    expect: Annotated[list[str] | None, _EXPECT] = None,
+    seconds: Annotated[float, _SECONDS] = 3.0,
+    data: Data = None,
+    store: StoreUrl = None,
+    json: Json = False,
+) -> None:
+    """Ask who has an address; more than one answer, or an unexpected one, becomes an alert."""
+    from sensors.network.ask import ask_arp as ask
+
+    _ask(lambda: ask(interface, address, expected=expect or (), seconds=seconds), data, store, json=json)
+
+
+@network.command("ask-dhcp")
+def ask_dhcp(
+    interface: Annotated[str, typer.Argument(help="Where to ask.")],
+    expect: Annotated[list[str] | None, _EXPECT] = None,
+    seconds: Annotated[float, _SECONDS] = 3.0,
+    data: Data = None,
+    store: StoreUrl = None,
+    json: Json = False,
+) -> None:
+    """Ask which DHCP servers offer an address; none of them is accepted."""
+    from sensors.network.ask import ask_dhcp as ask
+
+    _ask(lambda: ask(interface, expected=expect or (), seconds=seconds), data, store, json=json)
+
+
+def _ask(act: Callable[[], Answers], data: Data, store: StoreUrl, *, json: bool) -> None:
+    """Ask, keep the answers as events, judge them, and show them."""
+    from console.house import open_house
+    from console.settle import settle
+
+    with open_house(data, store=store) as house:
+        answers = act()
+        house.journal.append(answers.events)
+        settle(house, lambda _: None)
+    rows = [{key: _text(held) for key, held in row.items() if key != "us"} for row in answers.rows]
+    columns = tuple((key, key.capitalize()) for key in (rows[0] if rows else ()))
+    say.rows(rows, columns, json=json, empty="Nobody answered.")
+
+
+def _text(held: object) -> str:
+    return " ".join(map(str, held)) if isinstance(held, list) else str(held)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] - rows of a JSON line
