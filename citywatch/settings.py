@@ -121,6 +121,8 @@ class Watch:
     """Files and folders with captures and logs; new files in a folder are taken as they come."""
     nightly_at: str = "02:00"
     portal_every_s: int = 600
+    workers: int = 1
+    """Processes that look at events; 1: the service itself does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
-from typing import Generic, Protocol, Self, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 import msgspec
 
@@ -26,6 +26,8 @@ JUDGE = "judge"
 """The judge's name as a reader of the journal."""
 
 _PENDING = "pending:"
+CREW_SHARE = 4
+"""A crew is given so many times as many events at once."""
 
 _HEAD = 1024
 """So many bytes at its start tell whether a log is still the same file."""
@@ -36,10 +38,33 @@ class Judging(Protocol):
 
     @property
     def windows(self) -> Mapping[str, str]: ...
-    def judge(self, events: Sequence[Event]) -> list[Match]: ...
+    def look(self, events: Sequence[Event]) -> Sequence[Any]: ...
+    def settle(self, seen: Sequence[Any]) -> list[Match]: ...
     def changes(self) -> dict[str, bytes | None]: ...
     def restore(self, state: dict[str, bytes]) -> None: ...
     def adopt(self, older: Self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """What the rules see in the next events, before anything is counted over events."""
+
+    count: int
+    last: int
+    """Sequence of the last of them."""
+    seen: Sequence[Any]
+
+
+class Crew(Protocol):
+    """Several processes that look at events at the same time: `console.crew.Workers`."""
+
+    def look(self, after: int, last: int) -> Looked:
+        """See the events after a sequence up to another, all of them."""
+        ...
+
+    def renew(self, rules: Any) -> None:
+        """Look by these rules from now on."""
+        ...
 
 
 class Folding(Protocol):
@@ -179,6 +204,7 @@ class Judge(Generic[Rules]):
         start: Callable[[Sequence[Alert]], object],
     ) -> None:
         self._journal = journal
+        self._crew: Crew | None = None
         self._rules = rules
         self._renewed: Rules | None = None
         self._fold = fold
@@ -202,6 +228,10 @@ class Judge(Generic[Rules]):
         """How many alerts the store has not taken yet."""
         return len(self._pending)
 
+    def employ(self, crew: Crew) -> None:
+        """Let several processes look; to be called before the first step."""
+        self._crew = crew
+
     def renew(self, rules: Rules) -> None:
         """Judge by other rules from the next batch on; may be called from another thread.
 
@@ -212,6 +242,8 @@ class Judge(Generic[Rules]):
     def _take_up(self) -> None:
         rules, self._renewed = self._renewed, None
         if rules is not None:
+            if self._crew is not None:
+                self._crew.renew(rules)
             rules.adopt(self._rules)
             self._fold.tune(rules.windows)
             self._rules = rules
@@ -219,19 +251,27 @@ class Judge(Generic[Rules]):
     def step(self, limit: int = 2000) -> int:
         """Judge the next events; give how many. Nothing of it is half done after a kill."""
         self._take_up()
-        events = self._journal.read(JUDGE, limit)
-        if not events:
+        looked = self._look(limit)
+        if not looked.count:
             return 0
-        matches = self._rules.judge(events)
+        matches = self._rules.settle(looked.seen)
         grown = {alert.id: self._own(alert) for alert in self._fold.add(matches)}
         self._pending.update(grown)
         state: dict[str, bytes | None] = _prefixed("r:", self._rules.changes())
         state.update(_prefixed("f:", self._fold.changes()))
         state.update({_PENDING + alert.id: msgspec.msgpack.encode(alert) for alert in grown.values()})
-        self._journal.commit(JUDGE, int(events[-1]["event.sequence"]), state=state)
-        self.judged += len(events)
+        self._journal.commit(JUDGE, looked.last, state=state)
+        self.judged += looked.count
         self.matched += len(matches)
-        return len(events)
+        return looked.count
+
+    def _look(self, limit: int) -> Looked:
+        if self._crew is not None:
+            after, last = self._journal.cursor(JUDGE), self._journal.health().last
+            return self._crew.look(after, min(last, after + limit * CREW_SHARE))
+        events = self._journal.read(JUDGE, limit)
+        last = int(events[-1]["event.sequence"]) if events else 0
+        return Looked(count=len(events), last=last, seen=self._rules.look(events))
 
     def flush(self) -> int:
         """Hand the alerts that wait to the store and to the playbooks; give how many.

@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, cast
 
+import msgspec
 import yaml
 
 from citywatch.detect.indicators import Indicators
 from citywatch.detect.sigma.cache import RuleCache
 from citywatch.detect.sigma.correlate import Correlator
 from citywatch.detect.sigma.engine import Engine
-from citywatch.detect.sigma.load import CorrelationRule, EventRule, FileRules, Refusal
+from citywatch.detect.sigma.load import CorrelationRule, FileRules, Refusal
 from citywatch.detect.sigma.match import match_of
 from citywatch.detect.sigma.resolve import RuleSet, resolve
 from citywatch.detect.tuning import read_off
@@ -49,10 +52,22 @@ def _whole(root: Path) -> Place:
     return Place(folder=root, name=root.name)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """An event of which something is to be said."""
+
+    event: Event
+    """Nothing in it when no correlation asks for it."""
+    rules: tuple[str, ...]
+    """Ids of the rules that said yes and that correlations count."""
+    matches: tuple[Match, ...]
+
+
 class Rulebook:
     """Every rule in force. Judges events in the order they are given; knows what correlations still count.
 
-    For one thread; several workers share correlations by group key (`share`).
+    For one thread. `look` asks what needs no memory of other events, and so may be done by several processes;
+    `settle` does what does: in one place, in the order of the events.
     """
 
     def __init__(
@@ -62,7 +77,6 @@ class Rulebook:
         yara: YaraRules | None = None,
         evidence: Get | None = None,
         indicators: Indicators | None = None,
-        share: tuple[int, int] = (0, 1),
     ) -> None:
         self.ruleset = ruleset
         self.yara = yara if yara is not None else YaraRules(())
@@ -70,7 +84,7 @@ class Rulebook:
         self.indicators = indicators
         """What other centers warn of, if anything; what is added while we run is taken up batch by batch."""
         refused = (_refusal_of(error) for error in self.yara.refusals)
-        self.correlator = Correlator(tuple(ruleset.correlations.values()), share=share)
+        self.correlator = Correlator(tuple(ruleset.correlations.values()))
         refused = (*refused, *(_left_out(rule, why) for rule, why in self.correlator.refused))
         self.refusals: tuple[Refusal, ...] = (*ruleset.refusals, *refused)
         parts = (ruleset.events, ruleset.correlations)
@@ -115,29 +129,42 @@ class Rulebook:
         yara = YaraRules.load([place.folder for place in found], cache=cache / "yara" if cache else None)
         return cls(ruleset, yara=yara, evidence=evidence, indicators=indicators)
 
+    @cached_property
+    def mark(self) -> str:
+        """Tells rulebooks apart that would not look alike."""
+        asked = (self.ruleset.events, sorted(self._silent), sorted(self._wanted), sorted(self.yara.rules))
+        return blake2b(msgspec.msgpack.encode(asked), digest_size=16).hexdigest()
+
     def judge(self, events: Sequence[Event]) -> list[Match]:
         """What the rules say to these events, oldest first."""
-        found: list[Match] = []
+        return self.settle(self.look(events))
+
+    def look(self, events: Sequence[Event]) -> list[Seen]:
+        """What can be said of each event by itself; those of which nothing is to be said are left out."""
+        found: list[Seen] = []
         warned = self.indicators
         if warned is not None:
             warned.refresh()
         for event, hits in zip(events, self.engine.hits_of(events), strict=True):
-            if hits:
-                self._judged(event, hits, found)
+            matches = [match_of(rule, event) for rule in hits if rule.rule.id not in self._silent]
             if self._evidence is not None and "citywatch.evidence.sha256" in event:
-                found.extend(self.yara.judge(event, self._evidence))
+                matches.extend(self.yara.judge(event, self._evidence))
             if warned is not None:
-                found.extend(warned.judge(event))
-        found.extend(self.correlator.settle())
+                matches.extend(warned.judge(event))
+            wanted = tuple(rule.rule.id for rule in hits if rule.rule.id in self._wanted)
+            if matches or wanted:
+                found.append(Seen(event=event if wanted else {}, rules=wanted, matches=tuple(matches)))
         return found
 
-    def _judged(self, event: Event, hits: Sequence[EventRule], found: list[Match]) -> None:
-        for rule in hits:
-            key = rule.rule.id
-            if key not in self._silent:
-                found.append(match_of(rule, event))
-            if key in self._wanted:
-                found.extend(self.correlator.feed(key, event))
+    def settle(self, seen: Sequence[Seen]) -> list[Match]:
+        """What is to be said in all, correlations included, in the order of the events."""
+        found: list[Match] = []
+        for one in seen:
+            found.extend(one.matches)
+            for key in one.rules:
+                found.extend(self.correlator.feed(key, one.event))
+        found.extend(self.correlator.settle())
+        return found
 
     def changes(self) -> dict[str, bytes | None]:
         """What correlations count that changed since the last call; None: no longer counted."""

@@ -62,8 +62,11 @@ class EveryEvent:
     def adopt(self, older: EveryEvent) -> None:
         self.seen += older.seen
 
-    def judge(self, events: Sequence[Event]) -> list[Match]:
+    def look(self, events: Sequence[Event]) -> list[Event]:
         self.seen += len(events)
+        return list(events)
+
+    def settle(self, seen: Sequence[Event]) -> list[Match]:
         return [
             Match(
                 rule=RULE,
@@ -73,7 +76,7 @@ class EveryEvent:
                 event_ids=(str(event["event.id"]),),
                 event=event,
             )
-            for event in events
+            for event in seen
         ]
 
     def changes(self) -> dict[str, bytes | None]:

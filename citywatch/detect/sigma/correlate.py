@@ -64,16 +64,8 @@ class Correlator:
         most_groups: int = MOST_GROUPS,
         most_entries: int = MOST_ENTRIES,
         most_in_group: int = MOST_IN_GROUP,
-        share: tuple[int, int] = (0, 1),
     ) -> None:
-        """Take the rules; with `share=(k, n)` only the groups of the k-th of n workers.
-
-        A chained correlation needs its base's matches, which may lie with another worker: with chains, n
-        must be 1.
-
-        Raises:
-            ValueError: chains are to be shared among workers.
-        """
+        """Take the rules; those that cannot be followed stand in `refused`."""
         self.refused: list[tuple[CorrelationRule, str]] = []
         """Rules that cannot be followed, and why; those built on them are left out with them."""
         self._tables: dict[str, Table] = {}
@@ -82,7 +74,6 @@ class Correlator:
                 self._tables[rule.rule.id] = Table(rule, late_s=late_s, cap=most_in_group)
             except ValueError as error:
                 self.refused.append((rule, str(error)))
-        self._share = share
         self._most_groups, self._most_entries = most_groups, most_entries
         self._groups = self._entries = self._unusable = 0
         self._by_base: dict[str, list[Table]] = {}
@@ -100,8 +91,6 @@ class Correlator:
                 else:
                     inner.outer.append(table)
                     inner.quiet = inner.quiet or not table.rule.generate
-        if self._share[1] != 1 and any(table.outer for table in self._tables.values()):
-            raise ValueError("chained correlations cannot be shared among workers by group")
 
     def _leave_out_circles(self) -> None:
         """Keep what stands on event rules, directly or by other correlations that do."""
@@ -215,8 +204,6 @@ class Correlator:
             return
         entry: Entry | None = None
         for key, parts in table.groups_of(base, event):
-            if int.from_bytes(key[:4], "big") % self._share[1] != self._share[0]:
-                continue
             if not table.first_time(event, key):
                 continue
             if entry is None:

@@ -125,12 +125,20 @@ def like(text: str, pieces: tuple[str | int, ...]) -> bool:
         return False
     at = width[0]
     for run, wide in zip(runs[1:-1], width[1:-1], strict=True):
-        while at + wide <= end and not _fits(text, at, run):
-            at += 1
-        if at + wide > end:
+        at = _first(text, at, end, run, wide)
+        if at < 0:
             return False
         at += wide
     return True
+
+
+def _first(text: str, at: int, end: int, run: list[str | int], wide: int) -> int:
+    """Where a run first fits between two places; -1 when it does not."""
+    if len(run) == 1 and isinstance(run[0], str):
+        return text.find(run[0], at, end)
+    while at + wide <= end and not _fits(text, at, run):
+        at += 1
+    return at if at + wide <= end else -1
 
 
 def _fits(text: str, at: int, run: list[str | int]) -> bool:
@@ -219,22 +227,30 @@ def explain(part: Tree, event: Event) -> list[Reason]:
 
     Only when nothing at all was met (a rule made of "not") the parts that were not met are named.
     """
-    found = list(_met(part, event))
+    found = _met(part, event)
     if not found:
         return [Reason(field=atom.field or "*", value="", pattern=f"not {pattern_of(atom)}")
                 for atom in tree.atoms(part)][:10]  # fmt: skip
     return list(dict.fromkeys(found))
 
 
-def _met(part: Tree, event: Event) -> Iterator[Reason]:
-    if isinstance(part, tree.And | tree.Or):
+def _met(part: Tree, event: Event) -> list[Reason] | None:
+    """What a part met; None when it says no."""
+    if isinstance(part, tree.And):
+        all_met: list[Reason] = []
         for each in part.parts:
-            if matches(each, event):
-                yield from _met(each, event)
-    elif not isinstance(part, tree.Not | tree.Const | tree.Ref):
-        found = holds(part, event)
-        if found:
-            yield Reason(field=found[0], value=text_of(found[1])[:1000], pattern=pattern_of(part))
+            met = _met(each, event)
+            if met is None:
+                return None
+            all_met += met
+        return all_met
+    if isinstance(part, tree.Or):
+        some = [met for each in part.parts if (met := _met(each, event)) is not None]
+        return [reason for met in some for reason in met] if some else None
+    if isinstance(part, tree.Not | tree.Const | tree.Ref):
+        return [] if matches(part, event) else None
+    found = holds(part, event)
+    return found and [Reason(field=found[0], value=text_of(found[1])[:1000], pattern=pattern_of(part))]
 
 
 def pattern_of(atom: tree.Atom) -> str:  # noqa: C901, PLR0911 - one case a kind

@@ -467,15 +467,6 @@ def test_one_group_can_hold_only_so_much_and_it_shows() -> None:
     assert correlator.health().dropped >= 2000
 
 
-def test_workers_share_groups_without_overlap() -> None:
-    events = [event(number / 100, source=f"10.0.0.{number % 50}") for number in range(1000)]
-    alone = told(run(Correlator([rule()]), hits(events))[1])
-    shared = [told(run(Correlator([rule()], share=(k, 3)), hits(events))[1]) for k in range(3)]
-    assert set[tuple[object, ...]]().union(*shared) == alone
-    assert sum(map(len, shared)) == len(alone)
-    assert all(shared)
-
-
 def test_state_of_a_changed_rule_is_given_up_and_of_an_edited_title_kept() -> None:
     first = Correlator([rule()])
     run(first, hits([event(0), event(1)]))
