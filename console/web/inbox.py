@@ -18,7 +18,7 @@ from citywatch.clock import parse_stamp, stamp
 from citywatch.detect.fold import CARRIED
 from citywatch.model import Alert, AlertState, Severity, from_doc, to_doc
 from citywatch.ports import All, Condition, Either, Everything, Is, Not, Query, Record
-from console.web import suppress
+from console.web import suppress, views
 from console.web.accounts import write_audit
 from console.web.desk import Desk
 from console.web.door import Visit, Way
@@ -148,6 +148,8 @@ def show_inbox(visit: Visit) -> Response:
         problem=problem,
         views=list(VIEWS),
         severities=[level.name for level in sorted(Severity, reverse=True)],
+        liking=views.read(visit.house.store, visit.who.id)[0],
+        columns=views.COLUMNS,
         fields=[*ALERT_FIELDS, *CARRIED],
         next_link=_link(ask, shelf.next) if shelf.next else "",
         first_link=_link(ask, "") if ask.after else "",
@@ -280,6 +282,7 @@ def undo_deed(visit: Visit) -> Response:
 WAYS = (
     Way(path="/", handler=front, name="front", needs="see"),
     Way(path="/alerts", handler=show_inbox, name="inbox", needs="see"),
+    *views.WAYS,
     Way(path="/alerts/do", handler=do_deed, name="alerts_do", method="POST", needs="triage"),
     Way(path="/alerts/undo", handler=undo_deed, name="alerts_undo", method="POST", needs="triage"),
 )

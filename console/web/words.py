@@ -118,6 +118,20 @@ WORDS: dict[str, dict[str, str]] = {
         "file": _n("by a file"),
         "tag": _n("by a tag on its page"),
     },
+    "column": {
+        "severity": _n("Severity"),
+        "last_seen": _n("Last seen"),
+        "first_seen": _n("First seen"),
+        "title": _n("Alert"),
+        "subject": _n("About"),
+        "agency": _n("Agency"),
+        "asset": _n("Asset"),
+        "category": _n("Category"),
+        "rule": _n("Rule"),
+        "count": _n("Count"),
+        "state": _n("State"),
+        "ticket": _n("Ticket"),
+    },
     "standing": {
         "good": _n("nothing open"),
         "watch": _n("something open"),
@@ -243,6 +257,7 @@ WORDS: dict[str, dict[str, str]] = {
             "This archive is not taken: it holds archives, too many parts, or would swell too far."
         ),
         "upload_many": _n("This ticket has as many proofs as it may."),
+        "view_nameless": _n("Give the view a name."),
         "rule_asked": _n("A second person can now look at it."),
         "rule_enabled": _n("The rule is in force; the service takes it up within a minute."),
         "rule_declined": _n("The rule was sent back."),
