@@ -264,6 +264,22 @@ def test_every_other_right_is_refused_by_the_kernel() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_a_scan_by_nmap_is_seen(cable: Wire, data: Path) -> None:
+    if shutil.which("nmap") is None:
+        absent("nmap is not installed")
+    cable.ip("-n", cable.sender, "addr", "add", "10.9.0.1/24", "dev", cable.here)
+    cable.ip("-n", cable.listener, "addr", "add", "10.9.0.2/24", "dev", cable.there)
+    with watching(cable, data):
+        scan = ["nmap", "-n", "-Pn", "-sS", "-p", "1-300", "10.9.0.2"]
+        subprocess.run(["ip", "netns", "exec", cable.sender, *scan], check=True, capture_output=True)
+    with open_house(data) as house:
+        settle(house, lambda _: None)
+        found = house.store.find("alert", Query(order="last_seen")).records
+    assert [record.doc["rule_id"] for record in found] == [_rule_id(data)]
+    assert found[0].doc["values"]["source.ip"] == ["10.9.0.1"]
+    assert found[0].doc["values"]["destination.ip"] == ["10.9.0.2"]
+
+
 @pytest.mark.groundtruth
 def test_a_replayed_capture_is_seen_to_the_last_packet(cable: Wire, data: Path, groundtruth: Path) -> None:
     if shutil.which("tcpreplay") is None:
