@@ -82,6 +82,37 @@ class Blocking:
     """Networks and domains that never go on a list, beside the city's own and all private ones."""
     hours: int = 24
     """How long an entry stays when the playbook does not say."""
+    key: str = ""
+    """What firewalls must say to fetch the list (HTTP basic password); empty: it is not published."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookUp:
+    """Where playbooks look things up. What is empty is not asked."""
+
+    resolver: str = ""
+    """Address of the DNS resolver that is asked."""
+    resolver_port: int = 53
+    geo_file: Path | None = None
+    """CSV: network,country,asn,name."""
+    timeout_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handover:
+    """Other teams' tools that playbooks hand cases over to. An empty URL switches one off."""
+
+    misp_url: str = ""
+    misp_key: str = ""
+    thehive_url: str = ""
+    thehive_key: str = ""
+    iris_url: str = ""
+    iris_key: str = ""
+    iris_customer: int = 1
+    timeout_s: float = 20.0
+    ca_file: str = ""
+    allow_private: bool = False
+    allow_loopback: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +181,8 @@ class Network:
     """Who the capture process becomes when it is started as root."""
     most_flows: int = 65_536
     """Conversations that are remembered at once, for each interface."""
+    separate: bool = False
+    """`citywatch capture` runs as a service of its own; `citywatch watch` only shows its counters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,6 +232,8 @@ class Settings:
     webhook: Webhook = field(default_factory=Webhook)
     telegram: Telegram = field(default_factory=Telegram)
     blocking: Blocking = field(default_factory=Blocking)
+    lookup: LookUp = field(default_factory=LookUp)
+    handover: Handover = field(default_factory=Handover)
     fetch: Fetch = field(default_factory=Fetch)
     journal: JournalSettings = field(default_factory=JournalSettings)
     retention: Retention = field(default_factory=Retention)
@@ -268,6 +303,8 @@ _SECTIONS: dict[str, type] = {
     "webhook": Webhook,
     "telegram": Telegram,
     "blocking": Blocking,
+    "lookup": LookUp,
+    "handover": Handover,
     "fetch": Fetch,
     "journal": JournalSettings,
     "retention": Retention,

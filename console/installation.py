@@ -93,6 +93,7 @@ def _checks() -> Iterator[tuple[str, Check]]:
     yield "webhook", _webhook
     yield "pictures", _pictures
     yield "deadlines", _deadlines
+    yield "network", _network
     yield "service", _service
 
 
@@ -210,6 +211,19 @@ def _pictures(_: House) -> Iterator[tuple[str, str, str]]:
         )
     else:
         yield "well", chromium, ""
+
+
+def _network(house: House) -> Iterator[tuple[str, str, str]]:
+    """Each interface, with every packet that was lost."""
+    from console.live import LOSSES, line_of, status_of_all
+
+    rows = status_of_all(house)
+    if not rows:
+        yield "off", "no interface is listened to", "set [network] interfaces in citywatch.toml"
+    for row in rows:
+        lost = any(row[key] for key in LOSSES)
+        advice = "raise [network] ring_mib, filter more, or give the machine more cores" if lost else ""
+        yield ("warning" if lost or row["state"] != "up" else "well"), line_of(row), advice
 
 
 def _service(house: House) -> Iterator[tuple[str, str, str]]:

@@ -171,6 +171,13 @@ def known_interfaces(data: Path) -> list[str]:
     return sorted(path.parent.name for path in folder.glob("*/counters.json")) if folder.is_dir() else []
 
 
+def status_of_all(house: House) -> list[dict[str, Any]]:
+    """Every interface that is set, or was ever listened to here."""
+    data = house.settings.data
+    names = dict.fromkeys([*house.settings.network.interfaces, *known_interfaces(data)])
+    return [status_of(data / FOLDER, name, house.journal) for name in names]
+
+
 def of_house(house: House, wanted: Network | None = None) -> Live:
     """The interfaces that an installation listens to: `wanted`, or else as it is set."""
     return Live(

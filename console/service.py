@@ -69,7 +69,7 @@ class Service:
         for error in (*house.rule_errors, *house.playbook_errors):
             log.warning("%s", error)
         tell_refused(house)
-        if house.settings.network.interfaces and not self._until_idle:
+        if house.settings.network.interfaces and not house.settings.network.separate and not self._until_idle:
             from console.live import of_house
 
             self._live = of_house(house)
@@ -131,9 +131,9 @@ class Service:
             yield Part(name="portals", step=self._portals, pause_s=5.0)
             yield Part(name="sla", step=Deadlines(house).step, pause_s=5.0)
             yield Part(name="nightly", step=Night(house).tick, pause_s=20.0)
-        if self._live is not None:
+        if house.settings.network.interfaces and not self._until_idle:
             yield Part(name="capture", step=self._guard, pause_s=1.0)
-            for name, step in self._live.steps():
+            for name, step in self._live.steps() if self._live else ():
                 yield Part(name=f"live:{name}", step=step, pause_s=0.1)
 
     def _loop(self, part: Part) -> None:
@@ -203,13 +203,13 @@ class Service:
 
     def _guard(self) -> int:
         """The capture process is at work, and what it counts is seen."""
+        from console.live import status_of_all
+
         live = self._live
-        if live is None:
-            return 0
-        started = live.guard()
-        if started:
+        started = live.guard() if live else 0
+        if live and started:
             log.info("capture process: started; %s", live.confined)
-        for row in live.status():
+        for row in live.status() if live else status_of_all(self._house):
             counts = {key: held for key, held in row.items() if isinstance(held, int)}
             error = "" if row["state"] == "up" else f"the interface is {row['state']}"
             self._house.pulse.gauge(f"interface:{row['interface']}", error, counts)

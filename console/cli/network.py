@@ -111,14 +111,11 @@ def _until(seconds: float) -> _Until:
 def status(data: Data = None, store: StoreUrl = None, json: Json = False) -> None:
     """Show for every interface how many packets passed, and what became of them."""
     from console.house import open_house
-    from console.live import known_interfaces, status_of
-    from sensors.network.live.warden import FOLDER
+    from console.live import status_of_all
 
     with open_house(data, store=store) as house:
-        folder = house.settings.data / FOLDER
-        names = dict.fromkeys([*house.settings.network.interfaces, *known_interfaces(house.settings.data)])
         say.rows(
-            (status_of(folder, name, house.journal) for name in names),
+            status_of_all(house),
             _STATUS,
             json=json,
             empty="No interface is listened to. Name some under [network] interfaces in citywatch.toml.",

@@ -293,6 +293,30 @@ def test_a_replayed_capture_is_seen_to_the_last_packet(cable: Wire, data: Path, 
     assert any(event["event.dataset"] == "network.ssh" for event in events(data))
 
 
+def test_capture_may_be_a_service_of_its_own(cable: Wire, data: Path) -> None:
+    capture = cable.start("capture", "--data", str(data), env=HERE, log=data / "log")
+    try:
+        eventually(lambda: state(data).get("state") == "up", "it is listened to")
+        env = HERE | {"CITYWATCH_NETWORK_SEPARATE": "true"}
+        watch = cable.start("watch", "--no-console", "--data", str(data), env=env, log=data / "watch.log")
+        eventually(lambda: "interface:in0" in parts(data), "the service shows its counters")
+        second = cable.start("watch", "--no-console", "--data", str(data), env=HERE, log=data / "second.log")
+        assert second.wait(60) == 2, "two services cannot read one ring, or judge one journal"
+        watch.send_signal(signal.SIGTERM)
+        watch.wait(30)
+        cable.send(talk(30))
+        eventually(lambda: state(data)["written"] == 30, "it goes on without the other")
+    finally:
+        capture.send_signal(signal.SIGTERM)
+        capture.wait(30)
+    assert told(data) == 30
+
+
+def parts(data: Path) -> set[str]:
+    with open_house(data) as house:
+        return {str(part["part"]) for part in house.health()["parts"]}
+
+
 def test_the_status_verb_shows_every_counter(data: Path) -> None:
     command = [
         sys.executable,
