@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from citywatch.clock import parse_stamp, stamp
 from citywatch.model import Alert, AlertState, Event, from_doc
-from citywatch.ports import All, Is, Query, Range
+from citywatch.ports import All, Condition, Is, Query, Range
 from citywatch.respond.run import Run
 from console.web import allow, packets, suppress
 from console.web.access import may
@@ -92,9 +92,11 @@ def _runs(visit: Visit, alert: Alert) -> list[Run]:
 
 
 def _related(desk: Desk, alert: Alert) -> list[Row]:
-    """Alerts on the same subject, among those of about the same time and before."""
-    until = stamp(parse_stamp(alert.last_seen) + timedelta(days=1))
-    where = All((Range("last_seen", None, until), Is("subject", alert.subject)))
+    """Alerts on the same subject: where they are looked for one by one, those of about the same time."""
+    where: Condition = Is("subject", alert.subject)
+    if not desk.indexes_all:
+        until = stamp(parse_stamp(alert.last_seen) + timedelta(days=1))
+        where = All((Range("last_seen", None, until), where))
     query = Query(where=where, order="last_seen", limit=_RELATED + 1)
     found = read_slice(desk, "alert", query, budget_s=_RELATED_S)
     alerts = [from_doc(record.doc, Alert) for record in found.records if record.id != alert.id][:_RELATED]

@@ -20,7 +20,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from citywatch.clock import Clock
 from citywatch.model import Rule
 from citywatch.ports import Store
+from citywatch.respond.law import Law
 from citywatch.respond.run import Run, StepState
+from citywatch.respond.sla import Sla
 from citywatch.settings import Settings
 from console.indicators import Warnings
 from console.packets import Packets
@@ -43,6 +45,7 @@ from console.web import (
     overview,
     people,
     search,
+    ticket_work,
     tickets,
     warnings,
 )
@@ -86,6 +89,16 @@ class HouseView(Protocol):
         """The playbook runner, or None where nothing is to be approved."""
         ...
 
+    @property
+    def sla(self) -> Sla:
+        """Until when tickets are to be dealt with."""
+        ...
+
+    @property
+    def law(self) -> Law:
+        """What the law wants reported."""
+        ...
+
     def health(self) -> Mapping[str, Any]: ...
     def prove(self, url: str, token: str) -> Proof:
         """Look for an agency's token at its portal."""
@@ -120,6 +133,7 @@ WAYS: Sequence[Way] = (
     *inbox.WAYS,
     *alert.WAYS,
     *tickets.WAYS,
+    *ticket_work.WAYS,
     *bring.WAYS,
     *estate.WAYS,
     *overview.WAYS,

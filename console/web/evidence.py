@@ -91,9 +91,8 @@ def _serve(visit: Visit, known: set[str]) -> Response:
     kept = visit.house.evidence.get(sha256)
     if kept is None:
         raise visit.missing()
-    write_audit(
-        visit.house.store, visit.house.clock, visit.who.id, "evidence_read", f"{visit.request.url.path}"
-    )
+    deed = "evidence_taken" if visit.asked("as") == "file" else "evidence_read"
+    write_audit(visit.house.store, visit.house.clock, visit.who.id, deed, visit.request.url.path)
     headers = {"content-security-policy": "sandbox; default-src 'none'", "x-content-type-options": "nosniff"}
     if visit.asked("as") == "file":
         headers["content-disposition"] = f'attachment; filename="{sha256}.evidence"'

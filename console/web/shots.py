@@ -31,8 +31,10 @@ from citywatch.journal.lmdb_journal import LmdbJournal
 from citywatch.model import Rule, to_doc
 from citywatch.ports import Query, Store
 from citywatch.respond.catalogue import Catalogue
+from citywatch.respond.law import Law, load_law
 from citywatch.respond.run import Run, StepState
 from citywatch.respond.runner import Runner
+from citywatch.respond.sla import Sla, load_sla
 from citywatch.settings import Settings, load_settings
 from citywatch.store import open_store
 from citywatch.watch import JUDGE
@@ -82,6 +84,14 @@ class ShowHouse:
     warnings: Warnings
     rules: Mapping[str, Rule] = field(default_factory=seed.rules)
     runner: Runner | None = None
+
+    @property
+    def sla(self) -> Sla:
+        return load_sla(self.settings.data, self.settings.timezone)
+
+    @property
+    def law(self) -> Law:
+        return load_law(self.settings.data, self.settings.timezone)
 
     @property
     def content_dir(self) -> Path:

@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
 
 from starlette.responses import Response
 
 from citywatch.clock import parse_stamp, stamp
 from citywatch.errors import Conflict
 from citywatch.model import Alert, Change, Severity, Ticket, from_doc
-from citywatch.ports import All, Condition, Everything, Is, Not, Query, Range, Text
-from citywatch.respond import lifecycle
+from citywatch.ports import (
+    All,
+    Condition,
+    Either,
+    Everything,
+    Exists,
+    Is,
+    Like,
+    Not,
+    Query,
+    Range,
+    Store,
+    Text,
+)
+from citywatch.respond import casework, lifecycle
+from citywatch.respond.casework import Stale
+from citywatch.respond.rsit import kind_of, kinds
+from citywatch.respond.sla import GoalClock
+from console.measures import deadlines_of
 from console.web.access import may
-from console.web.accounts import write_audit
+from console.web.accounts import get_user, write_audit
 from console.web.desk import Desk
 from console.web.door import Visit, Way
 from console.web.scan import read_slice
 from console.web.show import link
 
 PAGE = 50
+MOST_PEOPLE = 5000
 AGENCY_MOVES = frozenset({"confirmed", "contained", "recovered"})
 """States that an agency may set; the rest is the CSIRT's."""
 _ORDER = (
@@ -48,7 +67,8 @@ def show_tickets(visit: Visit) -> Response:
         severities=[level.name for level in sorted(Severity, reverse=True)],
         states=["open", *_ordered(lifecycle.TRANSITIONS), "any"],
         names=visit.desk.agency_names([ticket.agency for ticket in tickets]),
-        left={ticket.id: seconds_left(visit, ticket) for ticket in tickets},
+        left=_left(visit, tickets),
+        named=mentions_of(visit),
         next_link=link("/tickets", **keep, after=page.next) if page.next else "",
         first_link=link("/tickets", **keep) if visit.asked("after") else "",
     )
@@ -67,30 +87,90 @@ def _where(state: str, text: str, severity: str) -> Condition:
     return All(tuple(parts)) if parts else Everything()
 
 
-def seconds_left(visit: Visit, ticket: Ticket) -> float | None:
-    """Until the ticket is due; negative when overdue; None when there is no clock."""
-    if not ticket.due_at or ticket.state in lifecycle.CLOSED:
+def _left(visit: Visit, tickets: Sequence[Ticket]) -> dict[str, float | None]:
+    people = people_by_agency(visit.house.store)
+    return {ticket.id: seconds_left(visit, ticket, clocks_of(visit, ticket, people)) for ticket in tickets}
+
+
+def clocks_of(visit: Visit, ticket: Ticket, people: Mapping[str, Collection[str]]) -> list[GoalClock]:
+    """How the goals of a ticket stand; none of its agency's, when it has no agency."""
+    clocks = visit.house.sla.clocks(ticket, visit.house.clock(), people.get(ticket.agency, ()))
+    return [clock for clock in clocks if ticket.agency or clock.goal != "answer"]
+
+
+def seconds_left(visit: Visit, ticket: Ticket, clocks: Sequence[GoalClock]) -> float | None:
+    """Until the first clock runs out (or what a playbook set); negative when overdue; None when none runs."""
+    if ticket.state in lifecycle.CLOSED or ticket.state == "on_hold":
         return None
-    return (parse_stamp(ticket.due_at) - visit.house.clock()).total_seconds()
+    moments = [clock.due for clock in clocks if clock.due is not None]
+    moments += [parse_stamp(ticket.due_at)] if ticket.due_at else []
+    return (min(moments) - visit.house.clock()).total_seconds() if moments else None
+
+
+def people_by_agency(store: Store) -> dict[str, set[str]]:
+    """Accounts of every agency."""
+    found: dict[str, set[str]] = {}
+    for record in store.find("user", Query(where=Exists("agency"), order="id", limit=MOST_PEOPLE)).records:
+        found.setdefault(str(record.doc.get("agency", "")), set()).add(record.id)
+    return found
+
+
+def mentions_of(visit: Visit) -> list[dict[str, Any]]:
+    """Comments of the last days that name this person."""
+    since = stamp(visit.house.clock() - timedelta(days=7))
+    where = All((Is("user", visit.who.id), Range("at", since)))
+    page = visit.house.store.find("mention", Query(where=where, order="at", limit=8))
+    return [record.doc for record in page.records if record.doc.get("user") == visit.who.id]
 
 
 def show_ticket(visit: Visit) -> Response:
     """The ticket page."""
-    desk = visit.desk
-    ticket = desk.ticket(visit.path("id"))
+    ticket = visit.desk.ticket(visit.path("id"))
     if ticket is None:
         raise visit.missing()
+    return page_of(visit, ticket)
+
+
+def page_of(visit: Visit, ticket: Ticket, *, stale: Stale | None = None) -> Response:
+    """The ticket's page; after a change that came too late, with what was typed still in it."""
+    desk, store, law = visit.desk, visit.house.store, visit.house.law
     alerts = desk.many("alert", ticket.alert_ids[:100], Alert)
     guides = (ticket.guide_vi, ticket.guide_en)
+    clocks = clocks_of(visit, ticket, people_by_agency(store))
+    status = 409 if stale else 200
     return visit.page(
         "ticket.html",
+        status,
         ticket=ticket,
         alerts=sorted(alerts.values(), key=lambda alert: alert.last_seen, reverse=True),
         moves=moves_of(visit, ticket),
         names=desk.agency_names([ticket.agency]),
-        left=seconds_left(visit, ticket),
+        left=seconds_left(visit, ticket, clocks),
+        clocks=clocks,
+        duties=deadlines_of(store, law, ticket),
+        now=visit.house.clock(),
+        kept=visit.given("note") if stale else "",
+        stale=stale,
+        kind=kind_of(ticket.taxonomy, ticket.category),
+        kinds=kinds().values(),
+        tlps=casework.TLP,
+        links=desk.many("ticket", [*ticket.links, ticket.merged_into], Ticket),
+        observables=casework.observables_of(ticket, alerts.values()),
+        techniques=casework.techniques_of(alerts.values()),
+        custody=custody_of(visit, ticket),
         guide=next((text for text in (guides if visit.language == "vi" else guides[::-1]) if text), ""),
     )
+
+
+def custody_of(visit: Visit, ticket: Ticket) -> list[dict[str, Any]]:
+    """Who read or took the ticket's evidence, newest first, from the audit; for the CSIRT's eyes."""
+    if not ticket.evidence or not visit.can("staff"):
+        return []
+    hashes = dict.fromkeys(item.sha256 for item in ticket.evidence)
+    named = Either(tuple(Like("about", f"*/evidence/{sha256}") for sha256 in list(hashes)[:20]))
+    where = All((Either((Is("what", "evidence_read"), Is("what", "evidence_taken"))), named))
+    page = visit.house.store.find("audit", Query(where=where, order="seq", limit=50))
+    return [record.doc | {"sha256": str(record.doc["about"]).rpartition("/")[2]} for record in page.records]
 
 
 def moves_of(visit: Visit, ticket: Ticket) -> list[str]:
@@ -105,62 +185,84 @@ def _ordered(states: Iterable[str]) -> list[str]:
     return sorted(states, key=lambda state: _ORDER.index(state) if state in _ORDER else len(_ORDER))
 
 
-def _read(desk: Desk, visit: Visit) -> tuple[Ticket, int]:
-    found = desk.read("ticket", visit.path("id"), Ticket)
-    if found is None:
-        raise visit.missing()
-    return found
+def change(visit: Visit, apply: Callable[[Ticket], Ticket], note: str) -> Response:
+    """Apply a change to the ticket as it is now, until nobody was in between; who comes too late is told.
+
+    What was typed is then still on the page that says so.
+    """
+    back = f"/tickets/{visit.path('id')}"
+    for _ in range(lifecycle.TRIES):
+        found = visit.desk.read("ticket", visit.path("id"), Ticket)
+        if found is None:
+            raise visit.missing()
+        ticket, version = found
+        try:
+            changed = apply(ticket)
+            if changed != ticket:
+                visit.desk.write_ticket(changed, version)
+        except Stale as error:
+            return page_of(visit, ticket, stale=error)
+        except (lifecycle.NotAllowed, casework.Refused):
+            return visit.go(back, "not_allowed" if note == "moved" else "refused")
+        except Conflict:
+            continue
+        write_audit(visit.house.store, visit.house.clock, visit.who.id, f"ticket_{note}", ticket.id)
+        return visit.go(back, note)
+    return visit.go(back, "conflict")
+
+
+def seen(visit: Visit, field: str) -> str | None:
+    """The value that stood on the page when the form was filled in; None when the form does not say."""
+    return visit.given(f"was_{field}") if f"was_{field}" in visit.form else None
 
 
 def comment(visit: Visit) -> Response:
-    """Write a line into the history."""
-    desk = visit.desk
-    ticket, version = _read(desk, visit)
-    back, text = f"/tickets/{ticket.id}", visit.given("note").strip()
+    """Write a line into the history; who is named in it with @ is told."""
+    text = visit.given("note").strip()
     if not text:
-        return visit.go(back, "reason_missing")
-    at = stamp(visit.house.clock())
-    line = Change(at=at, by=visit.who.id, what="comment", note=text)
-    return _write(
-        visit, replace(ticket, changed_at=at, history=(*ticket.history, line)), version, "commented"
-    )
+        return visit.go(f"/tickets/{visit.path('id')}", "reason_missing")
+    line = Change(at=stamp(visit.house.clock()), by=visit.who.id, what="comment", note=text)
+    response = change(visit, lambda ticket: casework.commented(ticket, line), "commented")
+    tell_named(visit, line)
+    return response
+
+
+def tell_named(visit: Visit, line: Change) -> None:
+    """Note for each account that a comment names, and that may see the ticket, that it was named."""
+    store, ticket_id = visit.house.store, visit.path("id")
+    ticket = visit.desk.ticket(ticket_id)
+    for name in casework.mentions(line.note) if ticket else ():
+        user = get_user(store, name)
+        if user is None or not user.active or not Desk(store, user).ticket(ticket_id):
+            continue
+        doc = {"user": user.id, "ticket": ticket_id, "by": line.by, "at": line.at, "text": line.note[:300]}
+        store.put_many("mention", {f"{user.id}:{ticket_id}:{line.at}": doc | {"state": "new"}})
 
 
 def move(visit: Visit) -> Response:
     """Move the ticket to another state."""
-    desk = visit.desk
-    ticket, version = _read(desk, visit)
-    back, to = f"/tickets/{ticket.id}", visit.given("to")
-    if to not in moves_of(visit, ticket):
-        return visit.go(back, "not_allowed")
-    at, note = stamp(visit.house.clock()), visit.given("note").strip()
-    if to in lifecycle.NEEDS_NOTE and not note:
-        return visit.go(back, "reason_missing")
-    try:
-        moved = lifecycle.move(ticket, to, by=visit.who.id, at=at, note=note)
-    except lifecycle.NotAllowed:
-        return visit.go(back, "not_allowed")
-    return _write(visit, moved, version, "moved")
+    to, at, text = visit.given("to"), stamp(visit.house.clock()), visit.given("note").strip()
+    if to in lifecycle.NEEDS_NOTE and not text:
+        return visit.go(f"/tickets/{visit.path('id')}", "reason_missing")
+
+    def moved(ticket: Ticket) -> Ticket:
+        casework.unchanged(ticket, "state", seen(visit, "state"))
+        if to not in moves_of(visit, ticket):
+            raise lifecycle.NotAllowed(ticket.id, ticket.state, to, "not by this person")
+        return lifecycle.move(ticket, to, by=visit.who.id, at=at, note=text)
+
+    return change(visit, moved, "moved")
 
 
 def assign(visit: Visit) -> Response:
     """Say who works on it."""
-    desk = visit.desk
-    ticket, version = _read(desk, visit)
     at = stamp(visit.house.clock())
     who = visit.given("assignee").strip()[:64] or visit.who.id
-    line = Change(at=at, by=visit.who.id, what="assigned", note=who)
-    changed = replace(ticket, assignee=who, changed_at=at, history=(*ticket.history, line))
-    return _write(visit, changed, version, "saved")
 
+    def assigned(ticket: Ticket) -> Ticket:
+        return casework.edited(ticket, "assignee", who, by=visit.who.id, at=at, seen=seen(visit, "assignee"))
 
-def _write(visit: Visit, ticket: Ticket, version: int, note: str) -> Response:
-    try:
-        visit.desk.write_ticket(ticket, version)
-    except Conflict:
-        return visit.go(f"/tickets/{ticket.id}", "conflict")
-    write_audit(visit.house.store, visit.house.clock, visit.who.id, f"ticket_{note}", ticket.id)
-    return visit.go(f"/tickets/{ticket.id}", note)
+    return change(visit, assigned, "saved")
 
 
 WAYS = (

@@ -218,6 +218,7 @@ WORDS: dict[str, dict[str, str]] = {
         "commented": _n("Comment added."),
         "moved": _n("The ticket was moved on."),
         "not_allowed": _n("The ticket cannot go from its state to that one."),
+        "refused": _n("This cannot be done on that ticket. Look at what you gave."),
         "conflict": _n("Somebody else changed this at the same time. Look again, then repeat."),
         "saved": _n("Saved."),
         "token_made": _n("The token was made. Copy it now, it is not shown again."),

@@ -165,6 +165,10 @@ document.addEventListener("click", (event) => {
   for (const open of all("details.menu[open]")) if (!open.contains(event.target)) open.open = false;
 });
 
+// -- a screen that nobody touches looks again by itself ----------------------------------------------------
+const again = $("[data-again]");
+if (again) setTimeout(() => location.reload(), Number(again.dataset.again) * 1000);
+
 // -- passkeys ------------------------------------------------------------------------------------------
 if (!window.PublicKeyCredential?.parseRequestOptionsFromJSON) for (const form of all("form[data-passkey]")) form.hidden = true;
 document.addEventListener("submit", async (event) => {

@@ -23,6 +23,8 @@ from citywatch.detect.indicators import Indicators
 from citywatch.journal.lmdb_journal import LmdbJournal
 from citywatch.model import Alert, Rule, to_doc
 from citywatch.ports import Query, Store
+from citywatch.respond.law import Law, load_law
+from citywatch.respond.sla import Sla, load_sla
 from citywatch.settings import Settings, load_settings
 from citywatch.store import open_store
 from console.indicators import Warnings
@@ -86,6 +88,14 @@ class SmallHouse:
         )
         indicators = Indicators(folder / "indicators.db")
         self.warnings = Warnings(indicators=indicators, journal=journal, store=self.store, clock=self.clock)
+
+    @property
+    def sla(self) -> Sla:
+        return load_sla(self.settings.data, self.settings.timezone)
+
+    @property
+    def law(self) -> Law:
+        return load_law(self.settings.data, self.settings.timezone)
 
     @property
     def content_dir(self) -> Path:

@@ -24,7 +24,7 @@ def test_the_overview_and_the_wall_show_every_agency(browser: Browser, house: Sm
         page = browser.get(path).text
         assert page.count('class="tile tile-') == 7
         assert "<script>alert(1)" not in page
-    assert 'http-equiv="refresh"' in browser.get("/wall").text
+    assert 'data-again="30"' in browser.get("/wall").text
 
 
 def table(browser: Browser, path: str) -> list[list[str]]:
