@@ -8,13 +8,14 @@ from math import sqrt
 
 from starlette.responses import Response
 
+from citywatch.clock import stamp
 from citywatch.model import Alert, Ticket, from_doc
 from citywatch.ports import Either, Is, Not, Query
+from citywatch.respond.lifecycle import CLOSED
 from console import table_files
 from console.figures import Board, Figures, Standing, spiral
 from console.web.accounts import write_audit
 from console.web.door import Visit, Way
-from console.web.tickets import seconds_left
 
 _MOST_ROWS = 20_000
 _STEP = 1000
@@ -103,16 +104,17 @@ def show_wall(visit: Visit) -> Response:
 
 def _tickets(visit: Visit) -> Iterator[table_files.Row]:
     after: str | None = None
+    now = stamp(visit.house.clock())
     for _ in range(_MOST_ROWS // _STEP):
         query = Query(order="changed_at", limit=_STEP, after=after, count_to=1)
         page = visit.desk.find("ticket", query)
         for record in page.records:
             ticket = from_doc(record.doc, Ticket)
-            left = seconds_left(visit, ticket)
+            late = bool(ticket.due_at) and ticket.state not in CLOSED and ticket.due_at <= now
             yield (
                 ticket.id, ticket.title, ticket.severity.name, ticket.state, ticket.agency, ticket.asset,
                 ticket.category, ticket.assignee, ticket.opened_at, ticket.due_at, ticket.changed_at,
-                "yes" if left is not None and left < 0 else "", ticket.alert_count,
+                "yes" if late else "", ticket.alert_count,
             )  # fmt: skip
         after = page.next
         if after is None:
