@@ -251,6 +251,11 @@ class Store(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def quick(self) -> bool:
+        """A condition on any field is answered without reading every event."""
+        ...
+
     def append(self, events: Sequence[Event]) -> int:
         """Write journalled events, create-only by `event.id`; give how many were new."""
         ...

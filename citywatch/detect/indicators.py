@@ -132,7 +132,8 @@ class Indicators:
         self._db.execute("CREATE INDEX IF NOT EXISTS by_key ON indicator (key)")
         self._keys = array("Q")
         self._networks: dict[tuple[int, int], set[int]] = {}
-        self._seen: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {}
+        self._seen: dict[str, dict[str, tuple[tuple[str, str], ...]]] = {}
+        self._remembered = 0
         self._rules: dict[tuple[str, str, Severity, bool], Rule] = {}
         self._version = -1
         self.refresh()
@@ -202,8 +203,14 @@ class Indicators:
             network = ipaddress.ip_network(text)
             shift = network.max_prefixlen - network.prefixlen
             networks.setdefault((network.version, shift), set()).add(int(network.network_address) >> shift)
-        self._keys, self._networks, self._seen = keys, networks, {}
+        self._keys, self._networks = keys, networks
+        self._forget()
         return True
+
+    def _forget(self) -> None:
+        """What a text meets is looked up again, by the way it is read."""
+        self._seen = {how: {} for how in _READERS}
+        self._remembered = 0
 
     def _count(self) -> int:
         return int(self._db.execute("SELECT count(*) FROM indicator").fetchone()[0])
@@ -258,19 +265,21 @@ class Indicators:
 
     def hits(self, event: Event) -> list[Hit]:
         """The indicators that this event meets, each once, in the first field that holds it."""
-        found: dict[tuple[str, str, str], Hit] = {}
-        seen = self._seen
-        for name in sorted(_HELD.intersection(event), key=_RANK.__getitem__):
+        met: list[tuple[int, str, str, tuple[tuple[str, str], ...]]] = []
+        for name in _HELD.intersection(event):
             how, value = FIELDS[name], event[name]
-            many = cast("list[Any]", value) if isinstance(value, list) else (value,)
+            many = cast("list[Any]", value) if value.__class__ is list else (value,)
             for one in many:
-                if not isinstance(one, str):
-                    continue
-                known = seen.get((how, one))
+                known = self._seen[how].get(one) if one.__class__ is str else ()
                 if known is None:
                     known = self._look(how, one)
                 if known:
-                    self._tell(known, name, one, event, found)
+                    met.append((_RANK[name], name, one, known))
+        if not met:
+            return []
+        found: dict[tuple[str, str, str], Hit] = {}
+        for _, name, one, known in sorted(met):
+            self._tell(known, name, one, event, found)
         return list(found.values())
 
     def _tell(
@@ -290,15 +299,16 @@ class Indicators:
 
     def meets(self, how: str, text: str) -> bool:
         """Whether some indicator meets this text, read in one of the ways of `FIELDS`."""
-        known = self._seen.get((how, text))
+        known = self._seen[how].get(text)
         return bool(self._look(how, text) if known is None else known)
 
     def _look(self, how: str, text: str) -> tuple[tuple[str, str], ...]:
         """Indicators (type and value) that a text meets, in the way its field is read."""
-        if len(self._seen) > _REMEMBERED:
-            self._seen = {}
+        self._remembered += 1
+        if self._remembered > _REMEMBERED:
+            self._forget()
         answer = tuple(dict.fromkeys(self._meets(_READERS[how](text[:4096]))))
-        self._seen[how, text] = answer
+        self._seen[how][text] = answer
         return answer
 
     def _meets(self, wanted: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:

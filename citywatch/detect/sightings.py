@@ -1,8 +1,9 @@
 """Who has already been in contact with what a new warning names?
 
-The stored past is asked when indicators arrive. For few of them the store is asked for their values, widened
-where a store cannot say it exactly; for many the store gives the different values that its fields hold, which
-are looked up here. Every event found is checked by the same reading that judges new events.
+The stored past is asked when indicators arrive. A store that reads every event for most questions is read
+once, whatever the number of indicators. Of one that has an index for every field, few indicators are asked by
+their values, widened where it cannot say it exactly; for many it gives the different values that its fields
+hold, which are looked up here. Every event is checked by the same reading that judges new events.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from itertools import islice
 
 from citywatch.detect.indicators import FIELDS, Hit, Indicator, Indicators
 from citywatch.model import Event
-from citywatch.ports import All, Condition, Either, Exists, Is, Like, Not, Query, Store
+from citywatch.ports import Condition, Either, Everything, Exists, Is, Like, Query, Store
 
 DATASET = "indicator.sighting"
 """Events that tell of a contact in the past; they are none themselves."""
@@ -23,6 +24,7 @@ FEW = 200
 MOST_VALUES = 50_000
 MOST_EVENTS = 10_000
 _PER_QUERY = 400
+_PAGE = 1000
 _MOST_IDS = 100
 
 
@@ -78,15 +80,20 @@ def sightings(
     table = Indicators(None)
     try:
         table.add(replace(one, valid_from="", valid_until="") for one in indicators)
-        asked, complete = _conditions(store, table, indicators, start, end)
+        asked, complete = (
+            _conditions(store, table, indicators, start, end) if store.quick else ([Everything()], True)
+        )
         seen: dict[tuple[str, str, str, str], _Seen] = {}
         events = 0
         for event in _events(store, asked, start, end):
+            hits = table.hits(event)
+            if not hits or event.get("event.dataset") == DATASET:
+                continue
             if events >= most_events:
                 complete = False
                 break
             events += 1
-            for hit in table.hits(event):
+            for hit in hits:
                 _note(seen, hit, event)
     finally:
         table.close()
@@ -115,12 +122,16 @@ def _events(store: Store, asked: Sequence[Condition], start: str | None, end: st
     parts = iter(asked)
     while chunk := tuple(islice(parts, _PER_QUERY)):
         after: str | None = None
-        where = All((Either(chunk), Not(Is("event.dataset", DATASET))))
+        where = Either(chunk)
         while True:
-            page = store.search(Query(where=where, start=start, end=end, limit=1000, after=after))
+            page = store.search(
+                Query(where=where, start=start, end=end, limit=_PAGE, after=after, count_to=0)
+            )
             for event in page.events:
                 event_id = str(event.get("event.id", ""))
-                if event_id not in given:
+                if len(asked) <= _PER_QUERY:
+                    yield event
+                elif event_id not in given:
                     given.add(event_id)
                     yield event
             after = page.next

@@ -86,6 +86,10 @@ class ElasticStore:
     def name(self) -> str:
         return "elasticsearch"
 
+    @property
+    def quick(self) -> bool:
+        return True
+
     def _prepare(self) -> None:
         """See once that the index template is ours and of today's schema."""
         with self._lock:

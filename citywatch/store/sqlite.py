@@ -47,6 +47,10 @@ class SqliteStore:
     def name(self) -> str:
         return "sqlite"
 
+    @property
+    def quick(self) -> bool:
+        return False
+
     # -- events ------------------------------------------------------------------------------------------
 
     def append(self, events: Sequence[Event]) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -15,6 +16,8 @@ from citywatch.detect.indicators import Indicator
 from citywatch.detect.sightings import Past, sightings
 from citywatch.model import Event
 from citywatch.ports import Store
+from citywatch.settings import Elastic
+from citywatch.store.elastic import ElasticStore
 from citywatch.store.sqlite import SqliteStore
 
 T0 = 1_790_000_000_000_000
@@ -50,10 +53,18 @@ EVENTS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+class Asked(SqliteStore):
+    """A store that is asked for values, as one is that has an index for every field."""
+
+    @property
+    def quick(self) -> bool:
+        return True
+
+
+@pytest.fixture(scope="module", params=[SqliteStore, Asked])
+def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     path: Path = tmp_path_factory.mktemp("store") / "citywatch.db"
-    made = SqliteStore(path, clock=lambda: datetime(2026, 11, 22, tzinfo=UTC))
+    made: SqliteStore = request.param(path, clock=lambda: datetime(2026, 11, 22, tzinfo=UTC))
     made.append(EVENTS)
     yield made
     made.close()
@@ -119,3 +130,17 @@ def test_time_narrows_what_is_asked(store: Store) -> None:
 def test_a_limit_that_was_reached_is_told(store: Store) -> None:
     assert not sightings(store, ASKED, most_events=1).complete
     assert sightings(store, []) == Past(sightings=(), events=0, complete=True)
+
+
+@pytest.mark.elasticsearch
+def test_elasticsearch_tells_the_same(elasticsearch: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Elastic(prefix=f"sight-{uuid4().hex[:8]}", replicas=0)
+    large = ElasticStore(elasticsearch, settings, clock=lambda: datetime(2026, 11, 22, tzinfo=UTC))
+    large.append(EVENTS)
+    found = sightings(large, ASKED)
+    assert (told(found), found.complete) == (WANTED, True)
+    monkeypatch.setattr(past, "FEW", 0)
+    found = sightings(large, ASKED)
+    assert (told(found), found.complete) == (WANTED, True)
+    large.drop_before("2100-01-01")
+    large.close()
