@@ -116,7 +116,7 @@ class Live:
 
 
 def _lock(folder: Path) -> IO[str]:
-    folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+    folder.mkdir(mode=0o755, parents=True, exist_ok=True)
     lock = (folder / "reader.lock").open("a")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

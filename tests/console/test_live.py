@@ -169,7 +169,7 @@ def test_a_killed_service_misses_nothing_and_knows_what_it_forgot(cable: Wire, d
     with watching(cable, data):
         assert capture_process(data) == before, "it was taken over, not started again"
         cable.send(talk(100, port=60000))
-        eventually(lambda: state(data)["written"] == 750, "all packets are in the ring")
+        eventually(lambda: status(data)["read"] == 750, "all packets are read")
     row = status(data)
     assert (row["passed"], row["written"], row["missed"], row["read"]) == (750, 750, 0, 750)
     assert row["cut"] == 400

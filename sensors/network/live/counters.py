@@ -8,12 +8,15 @@ kernel joins no packets (GRO), else it is told as `at most`.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
 FILE = "counters.json"
+ABSENT = "absent"
+_LARGEST = 1 << 16
 
 
 @dataclass(slots=True, kw_only=True)
@@ -21,7 +24,7 @@ class Counters:
     """Of one interface, since its ring was begun; written every second and read by whoever wants to know."""
 
     interface: str
-    state: str = "absent"
+    state: str = ABSENT
     """`up`, `down`, `absent`, or why it cannot be read."""
     at_us: int = 0
     """When this was written."""
@@ -58,6 +61,8 @@ class Counters:
             merged: the kernel joins packets, so that its counter counts others than we see.
         """
         first = not self.index
+        if self.state == ABSENT:  # what was still in the kernel's ring when it went was written since
+            self.passed = max(self.passed, self.accounted)
         before = self.passed
         if first:
             self.mark = count
@@ -78,7 +83,7 @@ class Counters:
 
     def is_gone(self) -> None:
         """The interface is no more, and with it its counter: what was seen of it last stands."""
-        self.state = "absent"
+        self.state = ABSENT
         self.passed = max(self.passed, self.accounted)
         self.mark = 0
 
@@ -86,9 +91,15 @@ class Counters:
 def read_counters(folder: Path) -> Counters | None:
     """What the capture process last wrote about an interface; None when there is nothing to read."""
     try:
-        return msgspec.json.decode((folder / FILE).read_bytes(), type=Counters)
+        file = os.open(folder / FILE, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return None
+    try:
+        return msgspec.json.decode(os.read(file, _LARGEST), type=Counters)
     except (OSError, msgspec.MsgspecError):
         return None
+    finally:
+        os.close(file)
 
 
 def dump(counters: Counters) -> bytes:

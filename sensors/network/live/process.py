@@ -23,7 +23,7 @@ import msgspec
 
 from sensors.network.live.bpf import Instruction
 from sensors.network.live.confine import CannotConfine, confine
-from sensors.network.live.counters import FILE, Counters, dump, read_counters
+from sensors.network.live.counters import ABSENT, FILE, Counters, dump, read_counters
 from sensors.network.live.ring import DEVICES, ETHERNET, RETIRE_MS, Ring, Unreadable, passed
 from sensors.network.live.spool import Writer
 
@@ -99,7 +99,7 @@ class Face:
             if count is None or not ring.index:
                 if had:
                     counters.is_gone()
-                counters.state = "absent"
+                counters.state = ABSENT
             else:
                 if new:
                     counters.is_bound(ring.index, count, merged=ring.is_merged)
@@ -141,11 +141,12 @@ def open_all(plan: Plan) -> tuple[list[Face], int, int]:
     """
     for name in plan.interfaces:
         place = Path(plan.folder, name)
-        place.mkdir(mode=0o750, parents=True, exist_ok=True)
+        place.mkdir(mode=0o750, exist_ok=True)
         if os.geteuid() == 0:
-            for path in (Path(plan.folder), place, *place.iterdir()):
-                os.chown(path, plan.user, plan.group)
-    lock = os.open(Path(plan.folder, LOCK), os.O_RDWR | os.O_CREAT, 0o640)
+            # The folder above stays root's: only what is written must belong to the one who writes.
+            for path in (place, *place.iterdir()):
+                os.chown(path, plan.user, plan.group, follow_symlinks=False)
+    lock = os.open(Path(plan.folder, LOCK), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o640)
     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     devices = os.open(DEVICES, os.O_RDONLY)
     folder = os.open(plan.folder, os.O_RDONLY | os.O_DIRECTORY)

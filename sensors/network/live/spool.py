@@ -86,7 +86,7 @@ class Writer:
 
     def _mend(self, piece: Piece) -> int:
         """Cut off a record that was never finished; give how many whole ones there are."""
-        file = os.open(piece.name, os.O_RDWR, dir_fd=self._folder)
+        file = os.open(piece.name, os.O_RDWR | os.O_NOFOLLOW, dir_fd=self._folder)
         try:
             count, at, carry = 0, HEAD, b""
             os.lseek(file, HEAD, os.SEEK_SET)
@@ -203,8 +203,8 @@ class Reader:
             here = self._step(newer)
         self.close()
         try:
-            file = os.open(self._folder / here.name, os.O_RDONLY)
-        except FileNotFoundError:
+            file = os.open(self._folder / here.name, os.O_RDONLY | os.O_NOFOLLOW)
+        except OSError:  # overwritten meanwhile
             return False
         head = os.pread(file, HEAD, 0)
         if len(head) < HEAD:

@@ -110,7 +110,7 @@ class Warden:
         return 1
 
     def _want(self) -> None:
-        self._folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+        self._folder.mkdir(mode=0o755, parents=True, exist_ok=True)
         wanted = self._folder / WANTED
         beside = self._folder / f"{WANTED}.{os.getpid()}"
         beside.write_text(self.plan.digest, encoding="ascii")

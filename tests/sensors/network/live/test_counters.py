@@ -13,6 +13,7 @@ from sensors.network.live.counters import Counters, dump, read_counters
 def test_what_passed_while_nobody_looked_is_missed_exactly() -> None:
     counters = Counters(interface="a")
     counters.is_bound(2, 1000, merged=False)
+    counters.state = "up"
     assert (counters.passed, counters.missed) == (0, 0)
     counters.counts(1100)
     counters.written = 95  # five were still in the kernel's ring when the process was killed
@@ -23,10 +24,22 @@ def test_what_passed_while_nobody_looked_is_missed_exactly() -> None:
 def test_a_new_interface_of_the_same_name_counts_from_zero() -> None:
     counters = Counters(interface="a")
     counters.is_bound(2, 1000, merged=False)
+    counters.state = "up"
     counters.counts(1010)
     counters.written = 12
     counters.is_gone()
     assert counters.state == "absent"
+    counters.is_bound(3, 4, merged=False)
+    assert (counters.passed, counters.missed) == (16, 4)
+
+
+def test_what_the_kernel_still_held_when_the_interface_went_hides_no_loss() -> None:
+    counters = Counters(interface="a", state="up")
+    counters.is_bound(2, 0, merged=False)
+    counters.counts(10)
+    counters.written = 7
+    counters.is_gone()
+    counters.written = 12  # five were still in the ring, two of them never counted
     counters.is_bound(3, 4, merged=False)
     assert (counters.passed, counters.missed) == (16, 4)
 
@@ -49,6 +62,7 @@ def test_the_sum_holds_after_any_kill(steps: list[tuple[str, int]]) -> None:
     counters = Counters(interface="a")
     wire, missed, saved, file = 0, 0, counters, 0
     counters.is_bound(2, wire, merged=False)
+    counters.state = "up"
     saved = dump(counters)
     for what, count in steps:
         wire += count
