@@ -55,6 +55,8 @@ class Webhook:
     url: str = ""
     secret: str = ""
     """Signs each body: header `X-CityWatch-Signature: sha256=<hex>`."""
+    changes: bool = False
+    """Tell every change of an alert or a ticket, also without a playbook."""
     timeout_s: float = 15.0
     ca_file: str = ""
     allow_private: bool = False

@@ -117,6 +117,7 @@ class Service:
         from citywatch.store.shipper import Shipper
         from console.deadlines import Deadlines
         from console.nightly import Night
+        from console.outbound import Outbound
         from console.reload import Reload
 
         house = self._house
@@ -128,6 +129,9 @@ class Service:
         yield Part(name="pulse", step=self._pulse, pause_s=5.0)
         yield Part(name="rules", step=Reload(house).step, pause_s=5.0)
         if not self._until_idle:
+            if house.settings.webhook.url and house.settings.webhook.changes:
+                outbound = Outbound(house.store, house.clock, house.settings.webhook)
+                yield Part(name="outbound", step=outbound.step, pause_s=3.0)
             yield Part(name="portals", step=self._portals, pause_s=5.0)
             yield Part(name="sla", step=Deadlines(house).step, pause_s=5.0)
             yield Part(name="nightly", step=Night(house).tick, pause_s=20.0)
