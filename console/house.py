@@ -14,7 +14,7 @@ from citywatch.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from citywatch.detect.fold import Fold
-    from citywatch.detect.indicators import Indicators
+    from citywatch.detect.indicators import Indicator, Indicators
     from citywatch.detect.rulebook import Rulebook
     from citywatch.journal.lmdb_journal import LmdbJournal
     from citywatch.model import Alert, Rule
@@ -179,7 +179,17 @@ class House:
     def responders(self) -> dict[str, Responder]:
         import responders
 
-        return responders.build(self.settings, self.store, self.clock, self.evidence, recheck=self._recheck)
+        return responders.build(
+            self.settings,
+            self.store,
+            self.clock,
+            self.evidence,
+            recheck=self._recheck,
+            about=self._about,
+        )
+
+    def _about(self, value: str) -> Sequence[Indicator]:
+        return self.warnings.about(value)
 
     def _recheck(self, portal_id: str) -> Mapping[str, Any]:
         from console.portals import recheck

@@ -7,11 +7,26 @@ from typing import Any, Final, Protocol
 
 from citywatch.clock import Clock
 from citywatch.ports import Responder, Store
+from citywatch.respond.blocklist import BlockList
+from citywatch.respond.catalogue import Catalogue
 from citywatch.respond.lifecycle import Numbering
 from citywatch.settings import Settings
+from responders.blocklist import AddBlock, RemoveBlock
+from responders.calendar import CalendarEntry
+from responders.iris import HandToIris
+from responders.lookup_asset import LookUpAsset
+from responders.lookup_dns import LookUpDns
+from responders.lookup_geo import LookUpGeo
+from responders.lookup_history import LookUpHistory
+from responders.lookup_indicator import About, LookUpIndicator
 from responders.mail import NotifyMail
+from responders.misp import ExportMisp
 from responders.portal import RecheckPortal
+from responders.stix import ExportStix
+from responders.telegram import NotifyTelegram
+from responders.thehive import HandToTheHive
 from responders.ticket import AssignTicket, CloseAlert, CommentTicket, Described, OpenTicket
+from responders.ticket_end import CloseTicket
 from responders.webhook import NotifyWebhook
 
 Recheck = Callable[[str], Mapping[str, Any]]
@@ -33,6 +48,20 @@ ALL: Final = (
     NotifyMail,
     NotifyWebhook,
     RecheckPortal,
+    CloseTicket,
+    NotifyTelegram,
+    AddBlock,
+    RemoveBlock,
+    LookUpIndicator,
+    LookUpAsset,
+    LookUpHistory,
+    LookUpDns,
+    LookUpGeo,
+    ExportMisp,
+    ExportStix,
+    HandToTheHive,
+    HandToIris,
+    CalendarEntry,
 )
 """Every kind of responder."""
 
@@ -43,10 +72,13 @@ def build(
     clock: Clock,
     evidence: EvidenceReader,
     recheck: Recheck | None = None,
+    about: About | None = None,
 ) -> dict[str, Responder]:
     """Make the responders of one installation, by the action that playbooks name."""
     numbering = Numbering(organisation=settings.organisation, timezone=settings.timezone)
     loopback = settings.fetch.allow_loopback
+    blocks = BlockList(store=store, clock=clock, never=settings.blocking.never)
+    exports = settings.data / "exports"
     made: tuple[Responder, ...] = (
         OpenTicket(store=store, clock=clock, numbering=numbering, describe=evidence.describe),
         CommentTicket(store=store, clock=clock),
@@ -55,5 +87,19 @@ def build(
         NotifyMail(settings=settings.mail, clock=clock, evidence=evidence.get),
         NotifyWebhook(store=store, clock=clock, settings=settings.webhook, allow_loopback=loopback),
         RecheckPortal(recheck=recheck),
+        CloseTicket(store=store, clock=clock),
+        NotifyTelegram(settings=settings.telegram),
+        AddBlock(blocks=blocks, hours=settings.blocking.hours),
+        RemoveBlock(blocks=blocks),
+        LookUpIndicator(about=about),
+        LookUpAsset(catalogue=Catalogue(store)),
+        LookUpHistory(store=store, clock=clock),
+        LookUpDns(settings=settings.lookup),
+        LookUpGeo(file=settings.lookup.geo_file),
+        ExportMisp(store=store, clock=clock, settings=settings.handover),
+        ExportStix(store=store, folder=exports),
+        HandToTheHive(store=store, settings=settings.handover),
+        HandToIris(store=store, settings=settings.handover),
+        CalendarEntry(clock=clock, folder=exports),
     )
     return {responder.name: responder for responder in made}

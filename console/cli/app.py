@@ -9,6 +9,7 @@ import typer
 from console.cli import (
     allow,
     audit,
+    blocks,
     cases,
     evidence,
     indicators,
@@ -76,4 +77,5 @@ app.add_typer(register.portals, name="portals", rich_help_panel=_WORK)
 app.add_typer(register.agencies, name="agencies", rich_help_panel=_WORK)
 app.add_typer(indicators.indicators, name="indicators", rich_help_panel=_CONTENT)
 app.add_typer(rules.rules, name="rules", rich_help_panel=_CONTENT)
+app.add_typer(blocks.blocks, name="blocks", rich_help_panel=_CONTENT)
 app.add_typer(playbooks.playbooks, name="playbooks", rich_help_panel=_CONTENT)

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from citywatch.model import Alert, Severity, to_doc
 from citywatch.respond.playbook import schema
@@ -102,7 +101,12 @@ def test_what_changed_since_a_run_began_or_since_a_file_is_shown(house: House, t
 def test_samples_that_are_missing_or_wrong_are_told(house: House) -> None:
     assert "has no samples" in run(house, "test").stderr
     file = house.content_dir / "playbooks" / "bar.samples.ndjson"
-    sample = {"expect": "runs", "because": "it opens a ticket", "alert": {}, "effects": ["ticket.open"]}
+    sample: dict[str, object] = {
+        "expect": "runs",
+        "because": "it opens a ticket",
+        "alert": {},
+        "effects": ["ticket.open"],
+    }
     file.write_text(json.dumps(sample), encoding="utf-8")
     done = run(house, "test", "bar")
     assert done.exit_code == 1

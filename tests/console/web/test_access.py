@@ -62,6 +62,7 @@ OTHERS = {
     "/rules/drafts/{id}/decide": "draft",
     "/rules/{id}": "rule",
     "/tables/{file}": "nothing",
+    "/feeds/block/{form}": "nothing",
     "/api/v1/alerts/{id}": "alert",
     "/api/v1/alerts/{id}/state": "alert",
     "/api/v1/tickets/{id}": "ticket",
@@ -168,7 +169,7 @@ def test_every_route_that_needs_no_login_is_known() -> None:
     assert free == {
         "login", "log_in", "welcome", "use_code", "log_out", "set_look", "healthz", "readyz", "api_openapi",
         "login_code", "login_code_check", "passkey_ask", "passkey_check", "oidc", "oidc_back",
-        "join", "join_do", "badge",
+        "join", "join_do", "badge", "block_list",
     }  # fmt: skip
 
 
