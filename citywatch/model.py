@@ -181,6 +181,19 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One thing to be done on a ticket."""
+
+    id: str
+    text: str
+    by: str
+    at: str
+    assignee: str = ""
+    done_by: str = ""
+    done_at: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ticket:
     """What people work on. The transition table is in `respond.lifecycle`."""
 
@@ -205,6 +218,13 @@ class Ticket:
     """How many alerts each run brought."""
     merged_into: str = ""
     """The ticket that goes on in its stead."""
+    taxonomy: str = ""
+    """RSIT type (`respond.rsit`); empty: what its category suggests."""
+    tasks: tuple[Task, ...] = ()
+    links: tuple[str, ...] = ()
+    """Tickets that have to do with it; they name it too."""
+    observables: tuple[Observable, ...] = ()
+    """Added by people; those of its alerts are not repeated here."""
     rule_ids: tuple[str, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     history: tuple[Change, ...] = ()

@@ -41,6 +41,9 @@ TRANSITIONS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
 CLOSED: Final = frozenset({"closed", "false_positive", "duplicate"})
 """States in which nobody works on it any more: an alert of the same key opens a new ticket."""
 
+ARROW: Final = " → "
+"""What stands between two states in a line of history that moves a ticket."""
+
 NEEDS_NOTE: Final = frozenset({"on_hold", "false_positive", "duplicate", "reopened"})
 """Moves that must say why."""
 
@@ -84,23 +87,31 @@ may go to confirmed, duplicate, false_positive, on_hold, triage
         raise NotAllowed(ticket.id, ticket.state, to, f"from here it may go to {', '.join(sorted(allowed))}")
     if to in NEEDS_NOTE and not note.strip():
         raise NotAllowed(ticket.id, ticket.state, to, "this move needs a reason")
-    line = Change(at=at, by=by, what=f"{ticket.state} → {to}", note=note)
-    return replace(ticket, state=to, changed_at=at, history=_longer(ticket.history, line))
+    line = Change(at=at, by=by, what=f"{ticket.state}{ARROW}{to}", note=note)
+    return replace(ticket, state=to, changed_at=at, history=history_with(ticket, line))
 
 
 def noted(ticket: Ticket, line: Change) -> Ticket:
     """A ticket with one more line of history; the very same line is not written twice."""
     if any((old.by, old.what, old.note) == (line.by, line.what, line.note) for old in ticket.history):
         return ticket
-    return replace(ticket, changed_at=line.at, history=_longer(ticket.history, line))
+    return replace(ticket, changed_at=line.at, history=history_with(ticket, line))
 
 
-def _longer(history: tuple[Change, ...], line: Change) -> tuple[Change, ...]:
-    """Keep the first half and the newest: the opening must not be pushed out by chatter."""
+def history_with(ticket: Ticket, line: Change) -> tuple[Change, ...]:
+    """A ticket's history and one line more; of too many the oldest that moved nothing go first.
+
+    The opening, the moves and the newest half stay: clocks and reports are read from them.
+    """
+    history = ticket.history
     if len(history) < HISTORY_LINES:
         return (*history, line)
     half = HISTORY_LINES // 2
-    return (*history[:half], *history[-half + 1 :], line)
+    early, late = history[:-half], history[-half:]
+    kept = [
+        old for place, old in enumerate(early) if not place or ARROW in old.what or old.what == "assigned"
+    ]
+    return (*kept[: half - 1], *late, line)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

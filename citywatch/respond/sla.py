@@ -21,12 +21,10 @@ from citywatch.clock import parse_stamp
 from citywatch.errors import ContentError
 from citywatch.model import Severity, Ticket
 from citywatch.respond.house_table import house_table, read_toml
+from citywatch.respond.lifecycle import ARROW
 from citywatch.respond.worktime import AROUND, Calendar, Hours, read_days, read_hours
 
 GOALS: Final = ("acknowledge", "answer", "contain", "close")
-ARROW: Final = " → "
-"""What stands between two states in a line of history that moves a ticket."""
-
 _RANK: Final[Mapping[str, int]] = {
     **dict.fromkeys(("new", "reopened"), 0),
     **dict.fromkeys(("triage", "confirmed", "on_hold"), 1),

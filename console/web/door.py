@@ -253,7 +253,8 @@ class Visit:
 BAD_NOTES = {
     "login_failed", "wait", "code_wrong", "password_length", "password_wrong", "passwords_differ",
     "user_name", "user_taken", "agency_missing", "last_admin", "undo_gone", "nothing_chosen",
-    "reason_missing", "suppression_wrong", "not_allowed", "refused", "conflict", "approve_other", "approve_gone",
+    "reason_missing", "suppression_wrong", "not_allowed", "conflict", "approve_other", "approve_gone",
+    "refused",
     "view_nameless", "upload_missing", "upload_large", "upload_type", "upload_bomb", "upload_many",
     "factor_wrong", "factor_stale", "factor_needed", "passkey_wrong", "oidc_refused", "oidc_failed",
     "rule_unsound", "rule_long", "invite_gone", "proof_missing", "too_soon", "recheck_bad", "recheck_away",

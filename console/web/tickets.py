@@ -38,6 +38,8 @@ from console.web.scan import read_slice
 from console.web.show import link
 
 PAGE = 50
+_TYPED = ("note", "title", "tlp", "taxonomy", "assignee")
+"""What people type or choose in the forms of a ticket's page."""
 MOST_PEOPLE = 5000
 AGENCY_MOVES = frozenset({"confirmed", "contained", "recovered"})
 """States that an agency may set; the rest is the CSIRT's."""
@@ -149,7 +151,7 @@ def page_of(visit: Visit, ticket: Ticket, *, stale: Stale | None = None) -> Resp
         clocks=clocks,
         duties=deadlines_of(store, law, ticket),
         now=visit.house.clock(),
-        kept=visit.given("note") if stale else "",
+        kept={name: visit.given(name) for name in _TYPED if stale and name in visit.form},
         stale=stale,
         kind=kind_of(ticket.taxonomy, ticket.category),
         kinds=kinds().values(),
