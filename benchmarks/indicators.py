@@ -1,7 +1,7 @@
 """What do a million indicators cost an event, and how soon does a warning tell who was in contact?
 
-`python benchmarks/indicators.py [--events 100000] [--stored 200000]`: flows, DNS and HTTP events with values as
-a city has them (most seen before, some new), judged with none, ten and a million indicators; then warnings of
+`python benchmarks/indicators.py [--events 100000] [--stored 200000]`: flows, DNS and HTTP events with values
+as a city has them (most seen before), judged with none, ten and a million indicators; then warnings of
 every size asked of an embedded store that holds so many events.
 """
 
