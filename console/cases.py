@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from citywatch.clock import stamp
@@ -15,6 +15,46 @@ if TYPE_CHECKING:
     from console.house import House
 
 _TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """The installation on this machine; `console.remote.Remote` is one that runs elsewhere."""
+
+    house: House
+
+    @property
+    def timezone(self) -> str:
+        """Of the city."""
+        return self.house.settings.timezone
+
+    def alert_rows(self, *, severity: str, agency: str, state: str, limit: int) -> list[dict[str, Any]]:
+        """Alerts, newest first."""
+        return alert_rows(self.house, severity=severity, agency=agency, state=state, limit=limit)
+
+    def alert_detail(self, alert_id: str) -> dict[str, Any]:
+        """One alert with everything that is known of it."""
+        return alert_detail(self.house, alert_id)
+
+    def set_alert_state(self, alert_id: str, to: str, *, by: str, note: str) -> None:
+        """Write what was done with an alert."""
+        set_alert_state(self.house, alert_id, to, by=by, note=note)
+
+    def ticket_rows(self, *, agency: str, state: str, limit: int) -> list[dict[str, Any]]:
+        """Tickets, last changed first."""
+        return ticket_rows(self.house, agency=agency, state=state, limit=limit)
+
+    def ticket_detail(self, ticket_id: str) -> dict[str, Any]:
+        """One ticket with its history and the states it may move to."""
+        return ticket_detail(self.house, ticket_id)
+
+    def move(self, ticket_id: str, to: str, *, by: str, note: str) -> str:
+        """Move a ticket on; gives the state it then has."""
+        return move(self.house, ticket_id, to, by=by, note=note).state
+
+    def comment(self, ticket_id: str, text: str, *, by: str) -> None:
+        """Write a line into a ticket's history."""
+        comment(self.house, ticket_id, text, by=by)
 
 
 def severity_of(name: str) -> Severity:

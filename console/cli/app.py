@@ -23,6 +23,7 @@ from console.cli import (
     rules,
     service,
 )
+from console.cli.options import SERVER
 
 app = typer.Typer(
     name="citywatch",
@@ -43,11 +44,25 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
+    server: Annotated[
+        str,
+        typer.Option(
+            "--server",
+            metavar="URL",
+            envvar="CITYWATCH_SERVER",
+            help="Work on a console that runs elsewhere (alerts, tickets).",
+        ),
+    ] = "",
+    token: Annotated[
+        str,
+        typer.Option("--token", envvar="CITYWATCH_TOKEN", help="An API token of that console."),
+    ] = "",
     _version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and end.")
     ] = False,
 ) -> None:
     """See early when a city's portals and networks are attacked, and act on it."""
+    SERVER.set((server, token))
 
 
 _START, _LOOK, _WORK, _CONTENT = "Start here", "Look", "Work", "Rules, warnings and playbooks"

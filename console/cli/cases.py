@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from console.cli import say
-from console.cli.options import Data, Json, Limit, StoreUrl, Who
+from console.cli.options import SERVER, Data, Json, Limit, StoreUrl, Who
+
+if TYPE_CHECKING:
+    from console.cases import Here
+    from console.remote import Remote
 
 alerts = typer.Typer(
     no_args_is_help=True, help="What the rules said, folded: list, show, acknowledge, close."
@@ -42,6 +48,22 @@ State = Annotated[str, typer.Option("--state", help="In this state only.")]
 Note = Annotated[str, typer.Option("--note", help="What stands in the history.")]
 
 
+@contextmanager
+def _at(data: Data, store: StoreUrl) -> Generator[Here | Remote]:
+    """Where the work is done: the console that the first options name, else the installation here."""
+    server, token = SERVER.get()
+    if server:
+        from console.remote import remote_of
+
+        yield remote_of(server, token)
+        return
+    from console.cases import Here
+    from console.house import open_house
+
+    with open_house(data, store=store) as house:
+        yield Here(house)
+
+
 @alerts.command("list")
 def list_alerts(
     severity: Severity = "",
@@ -53,12 +75,9 @@ def list_alerts(
     json: Json = False,
 ) -> None:
     """List alerts, newest first."""
-    from console.cases import alert_rows
-    from console.house import open_house
-
-    with open_house(data, store=store) as house:
-        when = say.local(house.settings.timezone)
-        found = alert_rows(house, severity=severity, agency=agency, state=state, limit=limit)
+    with _at(data, store) as place:
+        when = say.local(place.timezone)
+        found = place.alert_rows(severity=severity, agency=agency, state=state, limit=limit)
         if not json:
             found = [row | {"last_seen": when(str(row["last_seen"]))} for row in found]
         say.rows(
@@ -69,11 +88,8 @@ def list_alerts(
 @alerts.command("show")
 def show_alert(alert_id: str, data: Data = None, store: StoreUrl = None, json: Json = False) -> None:
     """Show one alert: why it fired, on what, and what to do."""
-    from console.cases import alert_detail
-    from console.house import open_house
-
-    with open_house(data, store=store) as house:
-        doc = alert_detail(house, alert_id)
+    with _at(data, store) as place:
+        doc = place.alert_detail(alert_id)
         if json:
             say.line(doc)
             return
@@ -104,12 +120,9 @@ def _show_text(heading: str, text: str) -> None:
 
 
 def _set_state(alert_ids: list[str], to: str, who: str, note: str, data: Data, store: StoreUrl) -> None:
-    from console.cases import set_alert_state
-    from console.house import open_house
-
-    with open_house(data, store=store) as house:
+    with _at(data, store) as place:
         for alert_id in alert_ids:
-            set_alert_state(house, alert_id, to, by=who, note=note)
+            place.set_alert_state(alert_id, to, by=who, note=note)
             say.err().print(f"{alert_id}: {to}", markup=False)
 
 
@@ -152,12 +165,9 @@ def list_tickets(
     json: Json = False,
 ) -> None:
     """List tickets, last changed first."""
-    from console.cases import ticket_rows
-    from console.house import open_house
-
-    with open_house(data, store=store) as house:
-        when = say.local(house.settings.timezone)
-        found = ticket_rows(house, agency=agency, state=state, limit=limit)
+    with _at(data, store) as place:
+        when = say.local(place.timezone)
+        found = place.ticket_rows(agency=agency, state=state, limit=limit)
         if not json:
             found = [
                 row | {"opened_at": when(str(row["opened_at"])), "alerts": len(row["alert_ids"])}
@@ -169,11 +179,8 @@ def list_tickets(
 @tickets.command("show")
 def show_ticket(ticket_id: str, data: Data = None, store: StoreUrl = None, json: Json = False) -> None:
     """Show one ticket with its history and guidance."""
-    from console.cases import ticket_detail
-    from console.house import open_house
-
-    with open_house(data, store=store) as house:
-        doc = ticket_detail(house, ticket_id)
+    with _at(data, store) as place:
+        doc = place.ticket_detail(ticket_id)
         if json:
             say.line(doc)
             return
@@ -203,12 +210,9 @@ def move_ticket(
     store: StoreUrl = None,
 ) -> None:
     """Move a ticket to another state."""
-    from console.cases import move
-    from console.house import open_house
-
-    with open_house(data, store=store) as house:
-        ticket = move(house, ticket_id, to, by=who, note=note)
-        say.err().print(f"{ticket.id}: {ticket.state}", markup=False)
+    with _at(data, store) as place:
+        state = place.move(ticket_id, to, by=who, note=note)
+        say.err().print(f"{ticket_id}: {state}", markup=False)
 
 
 @tickets.command("comment")
@@ -216,9 +220,6 @@ def comment_ticket(
     ticket_id: str, text: str, who: Who = "", data: Data = None, store: StoreUrl = None
 ) -> None:
     """Write a line into a ticket's history."""
-    from console.cases import comment
-    from console.house import open_house
-
-    with open_house(data, store=store) as house:
-        comment(house, ticket_id, text, by=who)
+    with _at(data, store) as place:
+        place.comment(ticket_id, text, by=who)
         say.err().print(f"{ticket_id}: noted", markup=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated
 
@@ -32,3 +33,6 @@ Limit = Annotated[int, typer.Option("--limit", min=1, max=100_000, help="At most
 Who = Annotated[
     str, typer.Option("--as", metavar="NAME", envvar="USER", help="Whose name stands in the history.")
 ]
+
+SERVER: ContextVar[tuple[str, str]] = ContextVar("server", default=("", ""))
+"""The console elsewhere that the first options name, and the token for it."""
