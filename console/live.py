@@ -35,6 +35,7 @@ log = logging.getLogger("citywatch")
 LOSSES = ("kernel_dropped", "unwritten", "missed", "overrun", "cut")
 """Counters that say that packets were not seen, or not told of."""
 
+_TELL_S = 60.0
 Tell = Callable[[str], None]
 
 
@@ -227,15 +228,21 @@ def print_events(wanted: Network, clock: Clock, *, until: Callable[[], bool], te
 
 
 def run(live: Live, *, until: Callable[[], bool], tell: Tell) -> None:
-    """Read until somebody says stop, telling the counters every second."""
+    """Read until somebody says stop, telling the counters once a minute and whenever something goes wrong."""
     due = 0.0
+    said: dict[str, tuple[object, float]] = {}
     try:
         while not until():
-            if time.monotonic() >= due:
+            now = time.monotonic()
+            if now >= due:
                 live.guard()
                 for row in live.status():
-                    tell(line_of(row))
-                due = time.monotonic() + 1.0
+                    news = (row["state"], *_losses(row).values())
+                    before, at = said.get(row["interface"], (None, 0.0))
+                    if news != before or now - at >= _TELL_S:
+                        tell(line_of(row))
+                        said[row["interface"]] = (news, now)
+                due = now + 1.0
             if not sum([step() for _, step in live.steps()]):
                 time.sleep(0.05)
     finally:

@@ -48,7 +48,7 @@ def capture(
     """Listen to interfaces and keep what they say as events, for the service to judge.
 
     With --json the events are written to standard output and nothing is kept. Counters, with every packet
-    that was lost and why, are told every second on standard error.
+    that was lost and why, are told on standard error once a minute and at each loss.
     """
     from dataclasses import replace
 
