@@ -22,7 +22,7 @@ from citywatch.respond.due import DueTimes
 from citywatch.respond.run import Run
 from citywatch.respond.scope import trimmed
 from citywatch.respond.shape import Playbook
-from citywatch.respond.trigger import group, group_id, wants
+from citywatch.respond.trigger import chosen, group, group_id
 
 CHUNK: Final = 200
 REMEMBERED: Final = 50_000
@@ -103,7 +103,7 @@ class Cases:
 
     def _start(self, alerts: Sequence[Alert]) -> dict[str, tuple[str, ...]]:
         self._recall([alert.id for alert in alerts])
-        wanted = {alert.id: [book for book in self._playbooks if wants(book, alert)] for alert in alerts}
+        wanted = {alert.id: chosen(self._playbooks, alert) for alert in alerts}
         work = _Work()
         for alert in alerts:
             known = self._joined.get(alert.id)

@@ -81,7 +81,17 @@ def load_playbooks(
             errors.append(ContentError(shown, 1, f"playbook '{playbook.playbook}' is in {first} already"))
             continue
         playbooks[playbook.playbook] = playbook
+    errors += _unknown_general(playbooks)
     return list(playbooks.values()), errors
+
+
+def _unknown_general(playbooks: Mapping[str, Playbook]) -> Iterator[ContentError]:
+    for playbook in playbooks.values():
+        for name in playbook.trigger.instead_of:
+            if name not in playbooks or name == playbook.playbook:
+                known = ", ".join(sorted(set(playbooks) - {playbook.playbook}))
+                what = f"instead_of: there is no other playbook '{name}'"
+                yield ContentError(playbook.source, None, what, f"known: {known}")
 
 
 def read_playbook(

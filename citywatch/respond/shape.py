@@ -61,6 +61,8 @@ class Trigger(_Part):
     where: dict[str, Wanted | tuple[Wanted, ...]] = Field(default_factory=dict)
     group_by: tuple[str, ...] = ()
     within: Span = 1800.0
+    instead_of: tuple[Id, ...] = ()
+    """More general playbooks that do not start where this one does."""
 
 
 class Retry(_Part):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fnmatch import translate
 from functools import lru_cache
 from typing import Final
@@ -45,6 +45,13 @@ def wants(playbook: Playbook, alert: Alert) -> bool:
         if not any(_matcher(str(choice))(value) for choice in choices for value in held):
             return False
     return True
+
+
+def chosen(playbooks: Sequence[Playbook], alert: Alert) -> list[Playbook]:
+    """The playbooks that this alert starts: those that want it, but for which a more special one stands."""
+    wanting = [playbook for playbook in playbooks if wants(playbook, alert)]
+    replaced = {name for playbook in wanting for name in playbook.trigger.instead_of}
+    return [playbook for playbook in wanting if playbook.playbook not in replaced]
 
 
 def group(playbook: Playbook, alert: Alert) -> str:

@@ -40,6 +40,13 @@ def complaints(text: str) -> list[str]:
     return [str(error) for error in errors]
 
 
+def test_a_playbook_that_stands_instead_of_none_that_there_is_is_told(tmp_path: Path) -> None:
+    text = (Path(__file__).resolve().parents[3] / "playbooks" / "insider.yml").read_text(encoding="utf-8")
+    (tmp_path / "insider.yml").write_text(text.replace("template: notice", "text: x"), encoding="utf-8")
+    _, errors = load_playbooks(tmp_path)
+    assert ["instead_of: there is no other playbook 'leak'" in str(error) for error in errors] == [True]
+
+
 def test_a_sound_playbook_is_read() -> None:
     playbook, errors = read_playbook(GOOD, "playbooks/x.yml", effects=EFFECTS)
     assert not errors
