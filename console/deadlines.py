@@ -79,7 +79,7 @@ class Deadlines:
         if not self._lease.hold():
             return 0
         self._look()
-        return self._tell()
+        return self._tell() + self._tell_named()
 
     def _look(self) -> None:
         """Tickets that changed since the last look; at first every ticket that is open."""
@@ -118,6 +118,32 @@ class Deadlines:
         for one in told:
             self._after(one, failed.get(one.key, ""), now)
         return len(told)
+
+    def _tell_named(self) -> int:
+        """Letters to those whom comments name with @; one that is refused is not tried again."""
+        store = self._house.store
+        query = Query(where=Is("state", "new"), order="at", newest_first=False, limit=AT_ONCE)
+        fresh = store.find("mention", query).records
+        by_user: dict[str, list[Record]] = {}
+        for record in fresh:
+            by_user.setdefault(str(record.doc["user"]), []).append(record)
+        for user, records in by_user.items():
+            lines = [f"- {one.doc['ticket']}  {one.doc['by']}: {one.doc['text']}" for one in records]
+            store.put_many("mention", {one.id: {**one.doc, "state": "sent"} for one in records})
+            known = store.get("user", user)
+            address = str(known.doc.get("email", "")) if known else ""
+            if address:
+                self._write(address, "CityWatch: bạn được nhắc đến / you were named", lines)
+        return len(fresh)
+
+    def _write(self, address: str, subject: str, lines: Sequence[str]) -> str:
+        """A letter; gives the error, when it was not taken."""
+        key = repeatable_id("sla", address, subject, *lines)
+        try:
+            self._house.mail(key, address, subject, "\n".join(lines) + "\n")
+        except ActionFailed as error:
+            return str(error)
+        return ""
 
     def _due_now(self, ticket: Ticket, now: datetime) -> Iterable[Told]:
         """What of a ticket is to be told now; puts its next moment among the due times."""
@@ -186,14 +212,8 @@ class Deadlines:
         zone = self._house.clock().astimezone(self._house.sla.calendar.zone)
         late = sum(one.notice.part >= _WHOLE for one in ones)
         subject = f"CityWatch: {len(ones)} phiếu sắp hoặc đã quá hạn ({late} quá hạn)"
-        head = "Các phiếu sau sắp hoặc đã quá hạn. / The time of these tickets runs out, or has.\n\n"
-        text = head + "\n".join(one.line(zone) for one in ones) + "\n"
-        key = repeatable_id("sla", address, *(one.key for one in ones))
-        try:
-            self._house.mail(key, address, subject, text)
-        except ActionFailed as error:
-            return str(error)
-        return ""
+        head = "Các phiếu sau sắp hoặc đã quá hạn. / The time of these tickets runs out, or has."
+        return self._write(address, subject, [head, "", *(one.line(zone) for one in ones)])
 
     def _after(self, told: Told, error: str, now: datetime) -> None:
         """Note what came of it, in the notice and in the ticket's history; a failure is tried again."""

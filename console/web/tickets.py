@@ -104,7 +104,9 @@ def seconds_left(visit: Visit, ticket: Ticket, clocks: Sequence[GoalClock]) -> f
     """Until the first clock runs out (or what a playbook set); negative when overdue; None when none runs."""
     if ticket.state in lifecycle.CLOSED or ticket.state == "on_hold":
         return None
-    moments = [clock.due for clock in clocks if clock.due is not None]
+    contained = any(clock.goal == "contain" and clock.state == "met" for clock in clocks)
+    waited = [clock for clock in clocks if clock.goal != "answer" or not contained]
+    moments = [clock.due for clock in waited if clock.due is not None]
     moments += [parse_stamp(ticket.due_at)] if ticket.due_at else []
     return (min(moments) - visit.house.clock()).total_seconds() if moments else None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -190,3 +191,26 @@ def test_without_mail_the_history_still_says_that_it_is_late(tmp_path: Path, han
         hands.forward(hours=1)
         Deadlines(house).step()
         assert [line.what for line in read(house, ticket).history] == ["late"]
+
+
+def test_who_is_named_in_a_comment_gets_one_letter(house: House, box: Box) -> None:
+    for number, user in enumerate(("lan", "lan", "hoa", "nobody")):
+        doc = {"user": user, "ticket": "HN-2026-000001", "by": "binh", "at": stamp(NINE)}
+        doc |= {"text": "xem giúp\r\nBcc: x@y"}
+        house.store.put_many("mention", {f"{user}:{number}": doc | {"state": "new"}})
+    deadlines = Deadlines(house)
+    deadlines.step()
+    deadlines.step()
+    assert sorted(to for to, _ in box.letters) == [["hoa@csirt.example.vn"], ["lan@csirt.example.vn"]]
+    letter = next(letter for to, letter in box.letters if to == ["lan@csirt.example.vn"])
+    assert letter.get_content().count("HN-2026-000001  binh: xem giúp") == 2
+    assert letter["Bcc"] is None
+
+
+def test_two_services_at_once_send_each_notice_once(house: House, hands: Hands, box: Box) -> None:
+    for number in range(1, 6):
+        opened(house, number, assignee="lan")
+    hands.forward(minutes=31)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(Deadlines.step, [Deadlines(house), Deadlines(house)]))
+    assert len(told(box)) == 5
