@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -210,6 +211,24 @@ def test_writers_at_once_make_one_chain(stored: Store) -> None:
         numbers = list(pool.map(write, range(24)))
     assert sorted(numbers) == list(range(1, 25))
     assert verify(stored).wrong == ()
+
+
+def test_two_processes_write_one_chain(tmp_path: Path) -> None:
+    file = tmp_path / "store.sqlite"
+    SqliteStore(file, clock=clock).close()
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        numbers = [seq for found in pool.map(_write_many, [file, file]) for seq in found]
+    assert sorted(numbers) == list(range(1, 61))
+    store = SqliteStore(file, clock=clock)
+    assert verify(store).wrong == ()
+    store.close()
+
+
+def _write_many(file: Path) -> list[int]:
+    store = SqliteStore(file, clock=clock)
+    numbers = [append(store, clock, by="p", what="x", about="").seq for _ in range(30)]
+    store.close()
+    return numbers
 
 
 @given(by=st.text(max_size=40), what=st.text(max_size=40), about=st.text(max_size=700))
