@@ -22,6 +22,7 @@ from console.cli import (
     reports,
     rules,
     service,
+    testcity,
 )
 from console.cli.options import SERVER
 
@@ -77,6 +78,7 @@ app.command(rich_help_panel=_LOOK)(look.hunt)
 app.command(rich_help_panel=_LOOK)(service.watch)
 app.command(rich_help_panel=_LOOK)(network.capture)
 app.add_typer(network.network, name="network", rich_help_panel=_LOOK)
+app.add_typer(testcity.testcity, name="range", rich_help_panel=_START)
 app.command(rich_help_panel=_WORK)(service.console)
 app.add_typer(cases.alerts, name="alerts", rich_help_panel=_WORK)
 app.add_typer(cases.tickets, name="tickets", rich_help_panel=_WORK)
