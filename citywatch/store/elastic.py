@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any, cast
 
 import elasticsearch
@@ -19,7 +20,7 @@ from citywatch.clock import Clock, stamp, stamp_us
 from citywatch.errors import StoreError
 from citywatch.model import Event
 from citywatch.ports import Condition, Page, Query, Record, RecordPage, StoreHealth
-from citywatch.schema import namespaces
+from citywatch.schema import fields, namespaces
 from citywatch.settings import Elastic
 from citywatch.store import meaning
 from citywatch.store.cursor import Cursor, read_cursor
@@ -44,6 +45,7 @@ CHUNK_EVENTS = 2000
 CHUNK_BYTES = 8 * 2**20
 MOST_DOUBTED = 10_000
 SHARD_SIZE = 10_000
+_EMPTY = b'""'
 _BAD_DOCUMENT = frozenset(
     {
         "document_parsing_exception",
@@ -133,7 +135,7 @@ class ElasticStore:
         lines: list[Line] = []
         for index, ids in by_index.items():
             elsewhere = self._held_elsewhere(index, ids)
-            lines += [(index, known, events[known].raw) for known in ids if known not in elsewhere]
+            lines += [(index, known, _body(events[known])) for known in ids if known not in elsewhere]
         return lines
 
     def _index_of(self, day: str) -> str:
@@ -434,25 +436,46 @@ def _event(hit: Mapping[str, Any]) -> Event:
     return event
 
 
-def _set_aside(event: Event) -> bytes:
-    """The event with what may have cost it kept but not indexed.
+def _body(taken: Taken) -> bytes:
+    """The event as it is sent; Elasticsearch would take an empty text in a boolean field for `false`."""
+    if _EMPTY not in taken.raw or not any(_is_blank(taken.event.get(name)) for name in _booleans()):
+        return taken.raw
+    return _set_aside(taken.event)
 
-    That is an open name that was used in two ways, an object where a value belongs, or text that is no
-    address (of `fe80::1%eth0` Elasticsearch 9.2 refuses the whole document, in spite of `ignore_malformed`).
+
+@cache
+def _booleans() -> tuple[str, ...]:
+    return tuple(field.name for field in fields().values() if field.type == "boolean")
+
+
+def _is_blank(held: Any) -> bool:
+    return any(value == "" for value in meaning.values_of(held))
+
+
+def _set_aside(event: Event) -> bytes:
+    """The event with what may have cost it, or would be misread, kept but not indexed.
+
+    That is an open name that was used in two ways, an object where a value belongs, an empty truth value, or
+    text that is no address (of `fe80::1%eth0` Elasticsearch 9.2 refuses the whole document, in spite of
+    `ignore_malformed`).
     """
     spaces = tuple(space.prefix for space in namespaces())
     aside = [
         name
         for name, held in event.items()
-        if name.startswith(spaces) or isinstance(held, dict) or not _addresses_only(name, held)
+        if name.startswith(spaces) or isinstance(held, dict) or not _is_plain(name, held)
     ]
     kept = {name: held for name, held in event.items() if name not in aside}
     text = orjson.dumps({name: event[name] for name in aside}).decode()
     return orjson.dumps(kept | {UNINDEXED: sorted(aside), ASIDE: text})
 
 
-def _addresses_only(name: str, held: Any) -> bool:
-    values = meaning.values_of(held) if meaning.type_of(name) == "ip" else []
+def _is_plain(name: str, held: Any) -> bool:
+    """Whether the index reads the values as `meaning` does."""
+    kind = meaning.type_of(name)
+    if kind == "boolean":
+        return not _is_blank(held)
+    values = meaning.values_of(held) if kind == "ip" else []
     return all(meaning.address_of(meaning.text_of(value)) is not None for value in values)
 
 

@@ -27,7 +27,7 @@ ALL: Dsl = {"match_all": {}}
 NONE: Dsl = {"match_none": {}}
 LONGEST_PATTERN = 1000
 MOST_STARS = 20
-LARGEST = 2**63 - 1
+LARGEST, SMALLEST = 2**63 - 1, -(2**63)
 _TICK = timedelta(microseconds=1)
 
 
@@ -150,7 +150,9 @@ def _is(field: str, kind: str, value: Any) -> Dsl:
     match kind:
         case "long" | "float":
             number = meaning.number_of(value)
-            if number is None or (kind == "long" and (number != int(number) or abs(number) > LARGEST)):
+            if number is None or (
+                kind == "long" and (number != int(number) or not SMALLEST <= number <= LARGEST)
+            ):
                 return NONE
             return {"term": {field: int(number) if kind == "long" else float(number)}}
         case "boolean":
@@ -212,7 +214,7 @@ def _numbers(field: str, low: Any, high: Any, *, whole: bool) -> Dsl:
             return NONE
         if whole:
             number = ceil(number) if sign == "gte" else floor(number)
-            if number > LARGEST or number < -LARGEST:
+            if not SMALLEST <= number <= LARGEST:
                 if (number > 0) is (sign == "gte"):
                     return NONE
                 continue
