@@ -45,7 +45,8 @@ def test_every_windows_log_passes_and_fires_its_rule(
             if name in wanted or name.partition("/")[2] in wanted:
                 archive.extract(name, tmp_path / "rules")
     said = citywatch("rules", "check", tmp_path / "rules", "--json")
-    assert said.rows == [], "every one of these rules can be loaded"
+    refused = [row for row in said.rows if row["kind"] != "warning"]
+    assert (said.code, refused) == (0, []), "every one of these rules can be loaded"
     silent: list[str] = []
     book = Rulebook.load(tmp_path / "rules")
     for pair in pairs:

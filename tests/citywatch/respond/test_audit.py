@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -33,6 +34,7 @@ from citywatch.settings import Elastic
 from citywatch.store.elastic import ElasticStore
 from citywatch.store.sqlite import SqliteStore
 
+REPO = Path(__file__).parents[3]
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 
 
@@ -213,22 +215,30 @@ def test_writers_at_once_make_one_chain(stored: Store) -> None:
     assert verify(stored).wrong == ()
 
 
+WRITER = """
+import sys
+from pathlib import Path
+from citywatch.clock import system_clock
+from citywatch.respond.audit import append
+from citywatch.store.sqlite import SqliteStore
+store = SqliteStore(Path(sys.argv[1]), clock=system_clock)
+print(*(append(store, system_clock, by="p", what="x", about="").seq for _ in range(30)))
+store.close()
+"""
+
+
 def test_two_processes_write_one_chain(tmp_path: Path) -> None:
     file = tmp_path / "store.sqlite"
     SqliteStore(file, clock=clock).close()
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        numbers = [seq for found in pool.map(_write_many, [file, file]) for seq in found]
-    assert sorted(numbers) == list(range(1, 61))
+    writers = [
+        subprocess.Popen([sys.executable, "-c", WRITER, str(file)], stdout=subprocess.PIPE, cwd=REPO)
+        for _ in range(2)
+    ]
+    said = [writer.communicate(timeout=60)[0].decode().split() for writer in writers]
+    assert sorted(int(number) for numbers in said for number in numbers) == list(range(1, 61))
     store = SqliteStore(file, clock=clock)
     assert verify(store).wrong == ()
     store.close()
-
-
-def _write_many(file: Path) -> list[int]:
-    store = SqliteStore(file, clock=clock)
-    numbers = [append(store, clock, by="p", what="x", about="").seq for _ in range(30)]
-    store.close()
-    return numbers
 
 
 @given(by=st.text(max_size=40), what=st.text(max_size=40), about=st.text(max_size=700))
