@@ -188,6 +188,38 @@ class Network:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Listen:
+    """Where other machines send their logs and flow records: `0.0.0.0:514`, `[::]:514`."""
+
+    syslog_udp: tuple[str, ...] = ()
+    syslog_tcp: tuple[str, ...] = ()
+    syslog_tls: tuple[str, ...] = ()
+    netflow: tuple[str, ...] = ()
+    """NetFlow v5, v9 and IPFIX, told apart by their headers."""
+    sflow: tuple[str, ...] = ()
+    allowed: tuple[str, ...] = ()
+    """Networks that may send; empty: all."""
+    certificate: str = ""
+    """PEM file with the certificate (and what is between it and its authority) that TLS senders see."""
+    key: str = ""
+    client_ca: str = ""
+    """With it only senders with a certificate of this authority are believed."""
+    timezone: str = ""
+    """Of senders whose messages do not tell it; empty: the installation's."""
+    longest: int = 65_536
+    """Bytes of a message that are kept."""
+    most_held: int = 20_000
+    """Messages in memory; past it TCP senders wait, and the kernel drops datagrams and counts them."""
+    most_connections: int = 512
+    most_per_sender: int = 32
+    open_s: float = 60.0
+    """A message that has begun must end within this time."""
+    idle_s: float = 3600.0
+    receive_mib: int = 16
+    """The kernel's memory for datagrams that wait, for each socket."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Accounts:
     """How people come in."""
 
@@ -241,6 +273,7 @@ class Settings:
     retention: Retention = field(default_factory=Retention)
     watch: Watch = field(default_factory=Watch)
     network: Network = field(default_factory=Network)
+    listen: Listen = field(default_factory=Listen)
     audit: Audit = field(default_factory=Audit)
     accounts: Accounts = field(default_factory=Accounts)
     oidc: Oidc = field(default_factory=Oidc)
@@ -312,13 +345,19 @@ _SECTIONS: dict[str, type] = {
     "retention": Retention,
     "watch": Watch,
     "network": Network,
+    "listen": Listen,
     "audit": Audit,
     "accounts": Accounts,
     "oidc": Oidc,
 }
 
 
-_LISTS = frozenset({"inputs", "interfaces", "never", "second_factor", "scopes", "mail_to"})
+_LISTS = frozenset(
+    {
+        *("inputs", "interfaces", "never", "second_factor", "scopes", "mail_to"),
+        *("syslog_udp", "syslog_tcp", "syslog_tls", "netflow", "sflow", "allowed"),
+    }
+)
 """Settings that an environment variable gives with commas between."""
 
 

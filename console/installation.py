@@ -94,6 +94,7 @@ def _checks() -> Iterator[tuple[str, Check]]:
     yield "pictures", _pictures
     yield "deadlines", _deadlines
     yield "network", _network
+    yield "listening", _listening
     yield "service", _service
 
 
@@ -224,6 +225,32 @@ def _network(house: House) -> Iterator[tuple[str, str, str]]:
         lost = any(row[key] for key in LOSSES)
         advice = "raise [network] ring_mib, filter more, or give the machine more cores" if lost else ""
         yield ("warning" if lost or row["state"] != "up" else "well"), line_of(row), advice
+
+
+def _listening(house: House) -> Iterator[tuple[str, str, str]]:
+    """Each endpoint that other machines send to, with everything that was lost."""
+    from console.listeners import LOSSES, limits_of, line_of, status_of_all, wanted
+    from sensors.arrive.place import check, tls_context
+
+    listen = house.settings.listen
+    places = wanted(listen)
+    check(limits_of(listen))
+    if listen.syslog_tls:
+        tls_context(listen.certificate, listen.key, listen.client_ca)
+    if not places:
+        yield (
+            "off",
+            "nobody sends logs to this machine",
+            "set [listen] syslog_udp, syslog_tcp, … in citywatch.toml",
+        )
+    if places and not listen.allowed:
+        yield "warning", "anybody may send", "set [listen] allowed to the networks that may"
+    rows = {(row["protocol"], row["where"]): row for row in status_of_all(house)}
+    for key in ((protocol, str(place)) for protocol, each in places.items() for place in each):
+        row = rows.get(key, {"protocol": key[0], "where": key[1], "messages": 0})
+        lost = any(row.get(loss) for loss in LOSSES)
+        advice = "raise [listen] receive_mib, most_held, longest, or have fewer machines send" if lost else ""
+        yield ("warning" if lost else "well"), line_of(row), advice
 
 
 def _service(house: House) -> Iterator[tuple[str, str, str]]:

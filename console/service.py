@@ -10,7 +10,7 @@ import logging
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event as Flag
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import uvicorn
 
     from console.house import House
+    from console.listeners import Inlet
     from console.live import Live
 
 log = logging.getLogger("citywatch")
@@ -55,6 +56,7 @@ class Service:
         self._gathered = Flag()
         self._threads: list[Thread] = []
         self._live: Live | None = None
+        self._inlets: list[Inlet] = []
 
     def start(self) -> None:
         """Open everything that could be missing or wrong, then start the loops.
@@ -73,6 +75,12 @@ class Service:
             from console.live import of_house
 
             self._live = of_house(house)
+        if not self._until_idle:
+            from console import listeners
+
+            self._inlets = listeners.of_house(house)
+            for inlet in self._inlets:
+                log.info("%s: listens at %s", inlet.name, ", ".join(inlet.endpoints))
         for part in self._parts():
             thread = Thread(target=self._loop, args=(part,), name=part.name, daemon=True)
             self._threads.append(thread)
@@ -83,8 +91,13 @@ class Service:
         self._stop.set()
         for thread in self._threads:
             thread.join(timeout=60)
+        for inlet in self._inlets:
+            inlet.close()
         if self._live is not None:
             self._live.close()
+        self._tell_arrived()
+        with suppress(CityWatchError):  # the store may be what is wrong
+            self._pulse()
 
     def wait(self) -> None:
         """Until somebody stops the service."""
@@ -139,6 +152,10 @@ class Service:
             yield Part(name="capture", step=self._guard, pause_s=1.0)
             for name, step in self._live.steps() if self._live else ():
                 yield Part(name=f"live:{name}", step=step, pause_s=0.1)
+        for inlet in self._inlets:
+            yield Part(name=f"listen:{inlet.name}", step=inlet.step, pause_s=0.1)
+        if self._inlets:
+            yield Part(name="listeners", step=self._tell_arrived, pause_s=2.0)
 
     def _loop(self, part: Part) -> None:
         pause = part.pause_s
@@ -218,6 +235,15 @@ class Service:
             error = "" if row["state"] == "up" else f"the interface is {row['state']}"
             self._house.pulse.gauge(f"interface:{row['interface']}", error, counts)
         return started
+
+    def _tell_arrived(self) -> int:
+        """What became of what other machines sent."""
+        for inlet in self._inlets:
+            for row in inlet.status():
+                counts = {key: held for key, held in row.items() if isinstance(held, int)}
+                error = "the journal is full: senders are held back" if inlet.full else ""
+                self._house.pulse.gauge(f"{row['protocol']}:{row['where']}", error, counts)
+        return 0
 
     def _pulse(self) -> int:
         self._house.pulse.count("service")

@@ -26,7 +26,8 @@ from sensors.when import MONTHS, iso, written
 
 _PRI = re.compile(r"^<(\d{1,3})>")
 _RFC5424 = re.compile(
-    r"^1 (\S{10,40}) (\S{1,255}) (\S{1,48}) (\S{1,128}) (\S{1,32}) (-|(?:\[(?:[^\]\\]|\\.)*\])+) ?(.*)$",
+    r"^1 (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d|\S{10,40}|-) "
+    r"(\S{1,255}) (\S{1,48}) (\S{1,128}) (\S{1,32}) (-|(?:\[(?:[^\]\\]|\\.)*\])+) ?(.*)$",
     re.DOTALL,
 )
 _ISO = re.compile(
@@ -71,9 +72,10 @@ class Header:
 class Lines:
     """Reads lines of one file; knows the year and zone that old headers leave out."""
 
-    def __init__(self, reference: datetime, timezone: str) -> None:
-        self._reference = reference
+    def __init__(self, reference: datetime, timezone: str, *, live: bool = False) -> None:
         self._zone = ZoneInfo(timezone)
+        self._reference = reference.astimezone(self._zone)
+        self._live = live
 
     def __call__(self, line: bytes) -> Event:
         """The event of one line, without an id.
@@ -81,14 +83,44 @@ class Lines:
         Raises:
             ValueError: it has no syslog header and is not of a device that writes none.
         """
-        text = line.decode("utf-8", "replace").rstrip("\r")[:LONGEST_MESSAGE]
-        header = self.header(text)
+        event = self._read(self.header(_text(line)))
+        if not event["@timestamp"]:
+            raise ValueError("the line has no time")
+        return event
+
+    def arrived(self, line: bytes, moment: str, sender: str) -> Event:
+        """The event of a message that came over the network: whatever it says, it is kept.
+
+        Args:
+            line: the message.
+            moment: when it arrived, for messages that do not say when they were written.
+            sender: who sent it, for messages that do not say on which host.
+        """
+        text = _text(line)
+        try:
+            event = self._read(self.header(text))
+        except ValueError:
+            event = self._bare(text)
+        event["@timestamp"] = event["@timestamp"] or moment
+        event["log.source.address"] = sender
+        event.setdefault("host.name", sender)
+        return event
+
+    def _bare(self, text: str) -> Event:
+        """A message whose header cannot be read."""
+        found = _PRI.match(text)
+        priority = int(found[1]) if found and int(found[1]) < 192 else None  # noqa: PLR2004 - as above
+        rest = text[found.end() :] if found and priority is not None else text
+        try:
+            return self._read(self._tagged("", "", rest, priority))
+        except ValueError:  # a body that tells a time of its own, which is none
+            return _event(Header(at="", host="", app="", pid=None, priority=priority, message=rest))
+
+    def _read(self, header: Header) -> Event:
         event = _event(header)
         for body in BODIES:
             if body(event, header.app, header.message):
                 break
-        if not event["@timestamp"]:
-            raise ValueError("the line has no time")
         return event
 
     def header(self, text: str) -> Header:
@@ -135,7 +167,7 @@ class Lines:
         month = MONTHS.get(found[1])
         if month is None:
             raise ValueError(f"no month is called '{found[1]}'")
-        year = int(found[3]) if found[3] else self._reference.year - (month > self._reference.month)
+        year = int(found[3]) if found[3] else self._year(month)
         hour, minute, second = (int(part) for part in found[4].split(":"))
         try:
             moment = datetime(year, month, int(found[2]), hour, minute, min(second, 59), tzinfo=self._zone)
@@ -143,11 +175,21 @@ class Lines:
             raise ValueError(f"no such time: {found[0][:20]}") from error
         return written(moment)
 
+    def _year(self, month: int) -> int:
+        now = self._reference
+        if self._live and (now.month, month) == (12, 1):
+            return now.year + 1  # the sender's clock is over New Year already
+        return now.year - (month > now.month)
+
     def _tail(self, at: str, rest: str, priority: int | None) -> Header:
         host, message = "", rest
         named = _HOST.match(rest)
         if named and not named[1].endswith(":"):
             host, message = named[1], named[2]
+        return self._tagged(at, host, message, priority)
+
+    @staticmethod
+    def _tagged(at: str, host: str, message: str, priority: int | None) -> Header:
         tag = _TAG.match(message)
         if tag is None:
             return Header(at=at, host=host, app="", pid=None, priority=priority, message=message)
@@ -159,13 +201,20 @@ def _new(found: re.Match[str], priority: int | None) -> Header:
     moment, host, app, pid, _, data, message = found.groups()
     known = pid.isascii() and pid.isdigit() and len(pid) < 11  # noqa: PLR2004 - 2^32
     return Header(
-        at=iso(moment),
+        at="" if moment == "-" else iso(moment),
         host=_given(host),
         app=_given(app),
         pid=int(pid) if known else None,
         priority=priority,
-        message=message.removeprefix("\ufeff") or data,
+        # Check Point writes its fields where RFC 5424 has structured data, and brackets inside end it early.
+        message=f"{data} {message}".rstrip()
+        if app == "CheckPoint"
+        else message.removeprefix("\ufeff") or data,
     )
+
+
+def _text(line: bytes) -> str:
+    return line.decode("utf-8", "replace").rstrip("\r")[:LONGEST_MESSAGE]
 
 
 def _given(text: str) -> str:

@@ -21,6 +21,7 @@ from console.cli import (
     register,
     reports,
     rules,
+    sensors,
     service,
     testcity,
 )
@@ -79,6 +80,7 @@ app.command(rich_help_panel=_LOOK)(service.watch)
 app.command(rich_help_panel=_LOOK)(network.capture)
 app.add_typer(network.network, name="network", rich_help_panel=_LOOK)
 app.add_typer(testcity.testcity, name="range", rich_help_panel=_START)
+app.add_typer(sensors.sensors, name="sensors", rich_help_panel=_LOOK)
 app.command(rich_help_panel=_WORK)(service.console)
 app.add_typer(cases.alerts, name="alerts", rich_help_panel=_WORK)
 app.add_typer(cases.tickets, name="tickets", rich_help_panel=_WORK)

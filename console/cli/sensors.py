@@ -1,0 +1,39 @@
+"""What is read, from whom does it come, and is a mapping right?"""
+
+from __future__ import annotations
+
+import typer
+
+from console.cli import say
+from console.cli.options import Data, Json, StoreUrl
+
+sensors = typer.Typer(no_args_is_help=True, help="Logs and flow records: which are known, who sends them.")
+
+_LISTENING = (
+    ("protocol", "Protocol"),
+    ("where", "Where"),
+    ("messages", "Messages"),
+    ("connections", "Open"),
+    ("refused", "Not allowed"),
+    ("too_many", "Too many"),
+    ("too_long", "Cut"),
+    ("cut_off", "Broken off"),
+    ("too_slow", "Too slow"),
+    ("no_handshake", "No handshake"),
+    ("kernel_dropped", "Kernel dropped"),
+)
+
+
+@sensors.command()
+def listening(data: Data = None, store: StoreUrl = None, json: Json = False) -> None:
+    """Show for every endpoint what other machines sent, and what of it was refused or lost."""
+    from console.house import open_house
+    from console.listeners import status_of_all
+
+    with open_house(data, store=store) as house:
+        say.rows(
+            status_of_all(house),
+            _LISTENING,
+            json=json,
+            empty="Nobody has sent anything. Name endpoints under [listen] in citywatch.toml.",
+        )

@@ -1,0 +1,1 @@
+"""What do other machines send to this one: syslog, flow records?"""
