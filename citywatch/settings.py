@@ -131,6 +131,19 @@ class Fetch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pictures:
+    """Pictures of portals, taken with a Chromium of this machine. Needs the extra `pictures`."""
+
+    chromium: str = ""
+    """The browser (`/usr/bin/chromium`); empty: no pictures are taken."""
+    tabs: int = 2
+    user: str = "nobody"
+    """Who the browser's process becomes when the service runs as root."""
+    every_s: int = 3600
+    """How long a portal is left alone between two pictures; a deep visit takes one always."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JournalSettings:
     """How much may wait between looking and judging."""
 
@@ -269,6 +282,7 @@ class Settings:
     lookup: LookUp = field(default_factory=LookUp)
     handover: Handover = field(default_factory=Handover)
     fetch: Fetch = field(default_factory=Fetch)
+    pictures: Pictures = field(default_factory=Pictures)
     journal: JournalSettings = field(default_factory=JournalSettings)
     retention: Retention = field(default_factory=Retention)
     watch: Watch = field(default_factory=Watch)
@@ -341,6 +355,7 @@ _SECTIONS: dict[str, type] = {
     "lookup": LookUp,
     "handover": Handover,
     "fetch": Fetch,
+    "pictures": Pictures,
     "journal": JournalSettings,
     "retention": Retention,
     "watch": Watch,

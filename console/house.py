@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from console.indicators import Warnings
     from console.packets import Packets
     from console.pulse import Pulse
+    from sensors.portal.picture.camera import Camera
     from sensors.portal.proof import Proof
 
 
@@ -83,6 +84,17 @@ class House:
         from citywatch.store.evidence import EvidenceFolder
 
         return EvidenceFolder(self.settings.data / "evidence")
+
+    @cached_property
+    def camera(self) -> Camera | None:
+        """Takes pictures of portals; None when they are switched off or something is lacking for them."""
+        from sensors.portal.picture.camera import Camera, missing
+
+        if missing(self.settings.pictures):
+            return None
+        camera = Camera(self.settings.pictures, allow_loopback=self.settings.fetch.allow_loopback)
+        self._closing.append(camera)
+        return camera
 
     @property
     def content_dir(self) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -158,6 +157,19 @@ def _catalogue(house: House) -> Iterator[tuple[str, str, str]]:
         yield "off", told, "citywatch agencies import FILE.csv; citywatch portals import FILE.csv"
 
 
+def _pictures(house: House) -> Iterator[tuple[str, str, str]]:
+    from sensors.portal.picture.camera import missing
+
+    wanted = house.settings.pictures
+    why = missing(wanted)
+    if not wanted.chromium:
+        yield "off", "no pictures of portals are taken", "[pictures] chromium = '/usr/bin/chromium'"
+    elif why:
+        yield "wrong", why, "apt install chromium; pip install 'citywatch[pictures]'"
+    else:
+        yield "well", f"{wanted.chromium}, {wanted.tabs} tabs, every {wanted.every_s} s", ""
+
+
 def _deadlines(house: House) -> Iterator[tuple[str, str, str]]:
     policies, duties = house.sla.policies, house.law.duties
     today = house.clock().astimezone(house.law.zone).date()
@@ -194,24 +206,6 @@ def _webhook(house: House) -> Iterator[tuple[str, str, str]]:
         yield "warning", f"{url}, unsigned", "set [webhook] secret: the receiver can then check who sent it"
     else:
         yield "well", url, ""
-
-
-def _pictures(_: House) -> Iterator[tuple[str, str, str]]:
-    from importlib.util import find_spec
-
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        yield "off", "no Chromium: portals are judged without pictures", "apt install chromium"
-    elif find_spec("playwright") is None:
-        yield "off", f"{chromium}, but the driver is missing", "pip install 'citywatch[pictures]'"
-    elif os.geteuid() == 0:
-        yield (
-            "warning",
-            f"{chromium}, but this is root: strangers' pages are not opened as root",
-            "run as a user",
-        )
-    else:
-        yield "well", chromium, ""
 
 
 def _network(house: House) -> Iterator[tuple[str, str, str]]:

@@ -14,6 +14,7 @@ from citywatch.model import Event, Portal
 from citywatch.ports import Query, Report
 from console.registry import active_portals, portal_of
 from console.settle import settle
+from console.witnesses import count
 
 if TYPE_CHECKING:
     from console.house import House
@@ -84,6 +85,7 @@ def visit(house: House, portals: Sequence[Portal], *, deep: bool, tell: Tell) ->
         visits.append(each)
         house.journal.append(list(each.events))
         _remember(house, each)
+        count(house, each)
         tell(f"visited {len(visits)} of {len(portals)}: {each.portal.name}")
 
     asyncio.run(_visit(house, portals, deep, done))
@@ -91,10 +93,16 @@ def visit(house: House, portals: Sequence[Portal], *, deep: bool, tell: Tell) ->
 
 
 async def _visit(house: House, portals: Sequence[Portal], deep: bool, done: Callable[[Visit], None]) -> None:  # noqa: FBT001 - passed on
+    from console.witnesses import witnesses
     from sensors.portal.view import DESKTOP, MOBILE, SEARCH
     from sensors.portal.visit import Budget, PortalSensor
 
-    budget = Budget() if deep else Budget(views=(DESKTOP, MOBILE, SEARCH), inner_pages=2)
+    asked = witnesses(house)
+    budget = (
+        Budget(witnesses=asked, ask_all=True)
+        if deep
+        else Budget(views=(DESKTOP, MOBILE, SEARCH), inner_pages=2, witnesses=asked)
+    )
     sensor = PortalSensor(house.settings.fetch, house.clock, keep=house.evidence.keep, budget=budget)
     try:
         await sensor.visit_many(portals, baselines(house, portals), done, report=house.pulse.problem)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from sensors.portal.page import Page, key_of, steady
 
@@ -54,6 +55,14 @@ class Face:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """When a witness beside the pages looked last, and what it remembers: plain JSON types."""
+
+    at: str
+    learned: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
     """The faces of one portal, versioned."""
 
@@ -71,6 +80,8 @@ class Baseline:
     """Of the certificate last seen: its hash and who made it."""
     hosts: tuple[str, ...] = ()
     """Registered domains that the home page may end on."""
+    heard: Mapping[str, Memory] = field(default_factory=dict[str, Memory])
+    """What each witness beside the pages remembers."""
 
     def face(self, page: str, view: str) -> Face | None:
         """The face of a page in a view, or that of the desktop view."""

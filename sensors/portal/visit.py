@@ -27,6 +27,7 @@ from sensors.portal.fetch import Conversation, Fetcher
 from sensors.portal.look import Look, look_at
 from sensors.portal.page import absolute
 from sensors.portal.view import ALL, DESKTOP, INNER, View
+from sensors.portal.witness import Heard, Scene, Witness, hear, is_due, remember
 
 _PROBE_S = 8.0
 _GIVE_UP = 4
@@ -43,6 +44,10 @@ class Budget:
     total_s: float = 180.0
     recheck_s: float = 1.0
     """Pause before something grave, or no answer, is looked at again over a fresh connection."""
+    witnesses: tuple[Witness, ...] = ()
+    """Who is asked beside the pages, in this order."""
+    ask_all: bool = False
+    """Also those that would still rest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +61,8 @@ class Visit:
     available: bool = False
     error: str = ""
     took_ms: int = 0
+    heard: tuple[Heard, ...] = ()
+    """What the witnesses beside the pages said."""
 
 
 Done = Callable[[Visit], None]
@@ -99,7 +106,9 @@ class PortalSensor:
         """Let go of what the fetcher holds."""
         await self._fetcher.close()
 
-    async def visit(self, portal: Portal, baseline: Baseline | None = None) -> Visit:
+    async def visit(
+        self, portal: Portal, baseline: Baseline | None = None, report: Report | None = None
+    ) -> Visit:
         """Visit one portal; never raises for what the portal does."""
         began = self._clock()
         before = baseline or new_baseline(portal.id, at=stamp(began))
@@ -110,7 +119,35 @@ class PortalSensor:
                 await self._look_around(portal, before, looks, found)
         except TimeoutError:
             pass  # what was seen until then counts; a home page that hangs has an event of its own
-        return self._tell(portal, before, looks, [event for _, _, event in found])
+        heard = await self._hear(portal, before, looks, report)
+        told = [event for _, _, event in found] + [event for one in heard for event in one.said.events]
+        done = self._tell(portal, before, looks, told)
+        baseline = replace(done.baseline, heard=remember(before.heard, heard))
+        return replace(done, baseline=baseline, heard=tuple(heard))
+
+    async def _hear(
+        self, portal: Portal, before: Baseline, looks: list[Look], report: Report | None
+    ) -> list[Heard]:
+        now = self._clock()
+        due = [
+            witness
+            for witness in self._budget.witnesses
+            if looks and (self._budget.ask_all or is_due(witness, before.heard, now))
+        ]
+        if not due:
+            return []
+        async with self._fetcher.open() as talk:
+            scene = Scene(
+                portal=portal,
+                home=looks[0],
+                looks=tuple(looks),
+                talk=talk,
+                headers=DESKTOP.headers(self._settings.user_agent),
+                known={},
+                now=now,
+                keep=self._keep,
+            )
+            return await hear(due, scene, before.heard, clock=self._clock, report=report)
 
     async def visit_many(
         self,
@@ -130,7 +167,7 @@ class PortalSensor:
             nonlocal count
             for portal in waiting:
                 try:
-                    done = await self.visit(portal, baselines.get(portal.id))
+                    done = await self.visit(portal, baselines.get(portal.id), report)
                 except Exception as error:  # noqa: BLE001 - one broken portal must not stop the night
                     _tell_broken(report, portal, error)
                     continue
@@ -260,4 +297,5 @@ def _tell_broken(report: Report | None, portal: Portal, error: Exception) -> Non
 def accept(visit: Visit, *, by: str, at: str) -> Baseline:
     """The baseline that takes what a visit saw as the portal's new right face."""
     faces = [replace(face, visits=1) for face in visit.faces]
-    return visit.baseline.accept(faces, by=by, at=at)
+    accepted = visit.baseline.accept(faces, by=by, at=at)
+    return replace(accepted, heard=remember(accepted.heard, visit.heard, accepted=True))

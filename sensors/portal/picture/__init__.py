@@ -1,0 +1,1 @@
+"""How does a portal look to the eye?"""
