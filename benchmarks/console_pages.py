@@ -1,11 +1,13 @@
 """How long does somebody wait for a page of the console, when there is very much in the store?
 
-    nice python benchmarks/console_pages.py [--number 100000] [--keep DIR] [--elasticsearch URL]
+    nice python benchmarks/console_pages.py [--alerts 1000000] [--events 1000000] [--tickets 50000]
+        [--requests 100] [--keep DIR] [--elasticsearch URL]
 
-Fills a store with so many alerts of thirty days, their events, and a ticket for every twentieth of them;
-serves the console on loopback and asks for each page again and again, with other values each time. Prints
-medians, the 95th percentile and the size of the compressed page in Markdown; then what fifty people at once
-wait, and how long it takes to close 10,000 alerts in one go. With --keep the filled store is used again.
+Fills a store with so many alerts of thirty days, their events and tickets; serves the console on loopback and
+asks for each page again and again, with other values each time. Prints medians, the 95th percentile and the
+size of the compressed page in Markdown; then what fifty people at once wait while each also holds a live
+stream open, and how long it takes to close 10,000 alerts in one go and to undo that. With --keep the filled
+store is used again (with --elasticsearch, its indices are).
 """
 
 from __future__ import annotations
@@ -16,11 +18,11 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import replace
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from itertools import count, islice
 from pathlib import Path
 from typing import cast
@@ -29,7 +31,7 @@ from urllib.parse import quote
 import httpx2 as httpx
 
 from citywatch.clock import stamp, system_clock
-from citywatch.model import Alert, AlertState, Ticket, to_doc
+from citywatch.model import Alert, AlertState, Event, Ticket, repeatable_id, to_doc
 from citywatch.ports import Query, Store
 from citywatch.settings import Settings, load_settings
 from console.house import House
@@ -40,40 +42,64 @@ from console.web.door import COOKIE
 
 DAYS = 30
 CHUNK = 5_000
-A_TICKET_EACH = 20
-REPEAT = 60
 PEOPLE = 50
 PEOPLE_S = 20.0
 THINK_S = 4.0
 CLOSED = 10_000
 
 
-def fill(store: Store, number: int) -> None:
-    """Alerts, their events and states, and tickets, oldest first."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """How much is in the store, and how often each page is asked for."""
+
+    alerts: int
+    events: int
+    tickets: int
+    requests: int
+
+
+def fill(store: Store, sizes: Sizes) -> None:
+    """Alerts, their events and states, tickets, and further events, all oldest first."""
     now = system_clock()
-    gap = DAYS * 86_400 / number
     template = seed.tickets(list(seed.alerts(400, now)), now)
     store.put_many("agency", {item.id: to_doc(item) for item in seed.agencies()})
     store.put_many("portal", {item.id: to_doc(item) for item in seed.portals()})
+    each = max(sizes.alerts // sizes.tickets, 1)
     numbers = count(1)
-    made = seed.alerts(number, now, gap_s=(gap / 2, gap * 3 / 2))
-    while chunk := list(islice(made, CHUNK)):
+    for chunk in _chunks(sizes.alerts, now, seed_of=7):
         store.append([alert.event for alert in chunk])
         store.put_many("alert", {alert.id: to_doc(alert) for alert in chunk})
-        opened = [_ticket(alert, template, next(numbers)) for alert in chunk[::A_TICKET_EACH]]
+        opened = [_ticket(alert, template, next(numbers)) for alert in chunk[::each]]
         store.put_many("ticket", {ticket.id: to_doc(ticket) for ticket in opened})
-        states = {
-            ticket.alert_ids[0]: AlertState(
-                alert_id=ticket.alert_ids[0],
-                state="acknowledged",
-                assignee="lan",
-                ticket_id=ticket.id,
-                changed_at=ticket.changed_at,
-                changed_by="lan",
-            )
-            for ticket in opened
-        }
-        store.put_many("alert_state", {key: to_doc(state) for key, state in states.items()})
+        store.put_many("alert_state", {ticket.alert_ids[0]: to_doc(_state(ticket)) for ticket in opened})
+    for chunk in _chunks(sizes.events - sizes.alerts, now, seed_of=8):
+        store.append([_other(alert.event, sizes.alerts) for alert in chunk])
+
+
+def _chunks(number: int, now: datetime, *, seed_of: int) -> Iterator[list[Alert]]:
+    """Alerts of the last days, going forward in time."""
+    gap = -DAYS * 86_400 / max(number, 1)
+    start = now - timedelta(days=DAYS, minutes=30)
+    made = seed.alerts(max(number, 0), start, seed_of, gap_s=(gap * 3 / 2, gap / 2))
+    while chunk := list(islice(made, CHUNK)):
+        yield chunk
+
+
+def _other(event: Event, after: int) -> Event:
+    """An event that no alert is about."""
+    sequence = after + int(event["event.sequence"])
+    return event | {"event.id": repeatable_id("other", sequence), "event.sequence": sequence}
+
+
+def _state(ticket: Ticket) -> AlertState:
+    return AlertState(
+        alert_id=ticket.alert_ids[0],
+        state="acknowledged",
+        assignee="lan",
+        ticket_id=ticket.id,
+        changed_at=ticket.changed_at,
+        changed_by="lan",
+    )
 
 
 def _ticket(alert: Alert, template: Sequence[Ticket], number: int) -> Ticket:
@@ -119,13 +145,20 @@ def questions(store: Store) -> dict[str, Callable[[int], str]]:
     return {
         "inbox": lambda _: "/alerts",
         "filter by severity and agency": filtered,
+        "filter by severity": lambda n: f"/alerts?severity={levels[n % 4]}",
+        "what was closed": lambda _: "/alerts?state=closed",
+        "what is dealt with": lambda _: "/alerts?state=acknowledged",
         "filter by a value": lambda n: f"/alerts?state=any&q={quote(f'source.ip:203.0.113.{n + 1}')}",
         "alert": lambda n: f"/alerts/{alerts[n % len(alerts)]}",
         "tickets": lambda _: "/tickets",
+        "tickets of an agency": lambda n: f"/tickets?state=any&q={agencies[n % len(agencies)]}",
         "ticket": lambda n: f"/tickets/{tickets[n % len(tickets)]}",
         "search of a day": day,
         "all of the last day": lambda _: "/search?range=24h",
+        "counted by source": lambda n: day(n).partition("&q=")[0] + "&by=source.ip",
         "dashboard": lambda _: "/overview",
+        "wall": lambda _: "/wall",
+        "health": lambda _: "/health",
     }
 
 
@@ -141,29 +174,30 @@ def timed(client: httpx.Client, path: str) -> tuple[float, int]:
 
 def p95(seconds: Sequence[float]) -> float:
     """The 95th percentile."""
-    return statistics.quantiles(seconds, n=20)[-1]
+    return statistics.quantiles(seconds, n=20, method="inclusive")[-1]
 
 
-def measure(client: httpx.Client, store: Store) -> None:
+def measure(client: httpx.Client, asked: Mapping[str, Callable[[int], str]], requests: int) -> None:
     """One person, page after page."""
     print("| page | median ms | p95 ms | slowest ms | KiB |")
     print("|---|---:|---:|---:|---:|")
-    for name, address in questions(store).items():
-        got = [timed(client, address(number)) for number in range(REPEAT)]
+    for name, address in asked.items():
+        got = [timed(client, address(number)) for number in range(requests)]
         times = [seconds for seconds, _ in got]
         figures = (statistics.median(times), p95(times), max(times))
         shown = " | ".join(f"{figure * 1000:.0f}" for figure in figures)
         print(f"| {name} | {shown} | {max(size for _, size in got) / 1024:.1f} |", flush=True)
 
 
-def crowd(make: Callable[[], httpx.Client], store: Store) -> None:
-    """Many people at once, each looking at a page for a while before the next."""
-    asked = list(questions(store).values())
+def crowd(make: Callable[[], httpx.Client], asked: Sequence[Callable[[int], str]]) -> None:
+    """Many people at once, each with a live stream open, who look at a page for a while before the next."""
     until = time.monotonic() + PEOPLE_S
 
     def person(number: int) -> list[float]:
         times: list[float] = []
-        with make() as client:
+        with make() as client, client.stream("GET", "/live") as stream:
+            if stream.headers.get("content-type", "").partition(";")[0] != "text/event-stream":
+                sys.exit(f"no live stream: {stream.status_code}")
             time.sleep(THINK_S * number / PEOPLE)
             while time.monotonic() < until:
                 seconds, _ = timed(client, asked[(number + len(times)) % len(asked)](number))
@@ -173,31 +207,36 @@ def crowd(make: Callable[[], httpx.Client], store: Store) -> None:
 
     with ThreadPoolExecutor(PEOPLE) as pool:
         times = [seconds for one in pool.map(person, range(PEOPLE)) for seconds in one]
-    print(f"\n{PEOPLE} people, each a page every {THINK_S:.0f} s: {len(times)} pages, ", end="")
-    print(f"median {statistics.median(times) * 1000:.0f} ms, p95 {p95(times) * 1000:.0f} ms")
+    print(f"\n{PEOPLE} live people, each a page every {THINK_S:.0f} s: {len(times)} pages, ", end="")
+    print(f"median {statistics.median(times) * 1000:.0f} ms, p95 {p95(times) * 1000:.0f} ms", flush=True)
 
 
 def close_many(client: httpx.Client) -> None:
     """Close as many alerts as one deed may, and undo it."""
-    page = client.get("/alerts?state=new").text
-    token = re.search(r'name="csrf" value="([^"]+)"', page)
+    form = {"deed": "close", "reason": "measured", "scope": "all", "state": "new"}
+    print(f"bulk close of {CLOSED:,}: {_post(client, '/alerts/do', form)}", flush=True)
+    undo = re.search(r'name="undo" value="([^"]+)"', client.get("/alerts").text)
+    if undo is None:
+        sys.exit("nothing to undo")
+    print(f"undone: {_post(client, '/alerts/undo', {'undo': undo[1]})}")
+
+
+def _post(client: httpx.Client, path: str, form: dict[str, str]) -> str:
+    token = re.search(r'name="csrf" value="([^"]+)"', client.get("/alerts?state=new").text)
     if token is None:
         sys.exit("the inbox has no form")
-    form = {"csrf": token[1], "deed": "close", "reason": "measured", "scope": "all", "state": "new"}
     began = time.perf_counter()
-    answer = client.post("/alerts/do", data=form)
-    seconds = time.perf_counter() - began
-    told = re.search(r"<span>([^<]*)</span>", client.get("/alerts").text)
-    print(f"bulk close of {CLOSED:,}: {seconds:.2f} s ({answer.status_code}: {told[1] if told else ''})")
+    answer = client.post(path, data={**form, "csrf": token[1]})
+    return f"{time.perf_counter() - began:.2f} s ({answer.status_code} {answer.headers.get('location', '')})"
 
 
-def run(settings: Settings, number: int) -> None:
+def run(settings: Settings, sizes: Sizes) -> None:
     """Fill where it is empty, serve, ask."""
     house = House(settings, system_clock)
     store = house.store
     if not store.find("alert", Query(order="last_seen", limit=1)).records:
         began = time.monotonic()
-        fill(store, number)
+        fill(store, sizes)
         add_user(store, system_clock, User(id="lan", name="Lan", role="admin", language="en"), "x" * 12)
         print(f"filled in {time.monotonic() - began:.0f} s", flush=True)
     user = User(id="lan", name="Lan", role="admin", language="en")
@@ -207,9 +246,10 @@ def run(settings: Settings, number: int) -> None:
         def client() -> httpx.Client:
             return httpx.Client(base_url=address, cookies={COOKIE: token}, timeout=60)
 
+        asked = questions(store)
         with client() as one:
-            measure(one, store)
-            crowd(client, store)
+            measure(one, asked, sizes.requests)
+            crowd(client, list(asked.values()))
             close_many(one)
     house.close()
 
@@ -219,18 +259,24 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--number", type=int, default=100_000, help="alerts, and events")
+    parser.add_argument("--alerts", type=int, default=1_000_000)
+    parser.add_argument("--events", type=int, default=1_000_000)
+    parser.add_argument("--tickets", type=int, default=50_000)
+    parser.add_argument("--requests", type=int, default=100, help="how often each page is asked for")
     parser.add_argument("--elasticsearch", default="", help="measure on this cluster, in indices of its own")
     parser.add_argument("--keep", type=Path, help="folder of a filled store, filled when it is empty")
     chosen = parser.parse_args()
+    sizes = Sizes(
+        alerts=chosen.alerts, events=chosen.events, tickets=chosen.tickets, requests=chosen.requests
+    )
     kept = nullcontext(str(chosen.keep)) if chosen.keep else tempfile.TemporaryDirectory()
     with kept as folder:
         Path(folder).mkdir(parents=True, exist_ok=True)
         settings = load_settings(Path(folder), environ={})
         if chosen.elasticsearch:
-            elastic = replace(settings.elastic, prefix=f"benchmark{chosen.number}")
+            elastic = replace(settings.elastic, prefix=f"benchmark{chosen.alerts}")
             settings = replace(settings, store=chosen.elasticsearch, elastic=elastic)
-        run(settings, chosen.number)
+        run(settings, sizes)
     return 0
 
 

@@ -6,17 +6,19 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from threading import Lock
+from threading import Lock, Thread
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from citywatch.clock import Clock, stamp
+from citywatch.errors import StoreError
 from citywatch.model import Agency, Severity, from_doc
 from citywatch.ports import All, Condition, Is, Not, Query, Store
 from citywatch.respond.lifecycle import CLOSED
 
 DAYS = 14
 FRESH = timedelta(seconds=30)
+STALE = timedelta(minutes=5)
 WEIGHTS: Mapping[Severity, int] = {
     Severity.critical: 20,
     Severity.high: 10,
@@ -79,20 +81,41 @@ class Figures:
 
 
 class Board:
-    """Figures that are counted anew only when they are older than `FRESH`: many may look at once."""
+    """Figures that are counted anew only when they are older than `FRESH`: many may look at once.
+
+    While they are counted anew, the ones before are shown, as long as they are not older than `STALE`.
+    """
 
     def __init__(self, store: Store, clock: Clock, timezone: str) -> None:
         self._store, self._clock, self._timezone = store, clock, timezone
         self._lock = Lock()
         self._held: tuple[datetime, Figures] | None = None
+        self._counting: Thread | None = None
 
     def figures(self) -> Figures:
         """The figures of now, or of a moment ago."""
         with self._lock:
             now = self._clock()
-            if self._held is None or now - self._held[0] > FRESH:
+            if self._held is None or now - self._held[0] > STALE:
                 self._held = (now, count(self._store, now, self._timezone))
+            elif now - self._held[0] > FRESH and not (self._counting and self._counting.is_alive()):
+                self._counting = Thread(target=self._count, args=(now,), daemon=True)
+                self._counting.start()
             return self._held[1]
+
+    def settle(self) -> None:
+        """Wait for what is being counted."""
+        if self._counting is not None:
+            self._counting.join()
+
+    def _count(self, now: datetime) -> None:
+        """Count in the background; when the store does not answer, what is held grows stale and is told."""
+        try:
+            made = count(self._store, now, self._timezone)
+        except StoreError:
+            return
+        with self._lock:
+            self._held = (now, made)
 
 
 @dataclass(slots=True)

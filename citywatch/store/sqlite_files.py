@@ -19,7 +19,7 @@ from citywatch.errors import StoreError, StoreUnreachable
 from citywatch.store import meaning
 from citywatch.store.sqlite_rows import COLUMNS, HOT
 
-VERSION = 2
+VERSION = 3
 BUSY_S = 30.0
 POOL = 8
 STEPS_BETWEEN_LOOKS = 5_000
@@ -92,6 +92,8 @@ class SqliteFile:
         with self._told_transaction():
             for table in TABLES:
                 self._writer.execute(table)
+            if version in {1, 2}:  # states are ordered by when they changed since then
+                self._writer.execute("UPDATE records SET h0 = h1, h1 = h0 WHERE kind = 'alert_state'")
             self._writer.execute(f"PRAGMA user_version={VERSION}")
         self.path.chmod(0o600)
 

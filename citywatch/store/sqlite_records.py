@@ -23,7 +23,7 @@ from citywatch.store.sqlite_rows import ALL_ROWS, NO_ROWS, UNKNOWN, Where, glob_
 
 HOT_RECORDS: Mapping[str, tuple[str, ...]] = {
     "alert": ("last_seen", "severity", "rule_id", "agency"),
-    "alert_state": ("state", "changed_at", "assignee", "ticket_id"),
+    "alert_state": ("changed_at", "state", "assignee", "ticket_id"),
     "ticket": ("changed_at", "state", "agency", "key"),
     "run": ("state", "alert_id", "updated_at", "playbook"),
     "due": ("at", "kind"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -10,27 +11,22 @@ from typing import Any
 from starlette.responses import Response
 
 from citywatch.clock import parse_stamp, stamp
-from citywatch.model import Alert, AlertState, Event, from_doc
+from citywatch.model import Alert, AlertState, Event, Ticket, from_doc
 from citywatch.ports import All, Condition, Is, Query, Range
 from citywatch.respond.run import Run
-from console.web import allow, packets, suppress
+from console.web import allow, before, packets, suppress
 from console.web.access import may
 from console.web.desk import Desk
 from console.web.door import Visit, Way
 from console.web.inbox import Ask, Row, read_shelf
+from console.web.proofs import proofs_of
 from console.web.scan import read_slice
+from console.web.show import link, pivot
+from console.web.why import lit_lines
 
 _MOST_RULE_BYTES = 200_000
 _RELATED = 8
 _RELATED_S = 0.05
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proof:
-    """One piece of evidence that an event names."""
-
-    sha256: str
-    what: str
 
 
 def show_alert(visit: Visit) -> Response:
@@ -41,6 +37,9 @@ def show_alert(visit: Visit) -> Response:
         raise visit.missing()
     state = desk.states([alert])[alert.id]
     staff = may(visit.who.role, "staff")
+    ticket = desk.ticket(state.ticket_id) if state.ticket_id else None
+    runs = _runs(visit, alert) if staff else []
+    text = read_rule(visit, alert.rule_source) if staff else ""
     return visit.page(
         "alert.html",
         alert=alert,
@@ -50,10 +49,13 @@ def show_alert(visit: Visit) -> Response:
         if visit.language == "vi"
         else (alert.guide_en or alert.guide_vi),
         rule=visit.house.rules.get(alert.rule_id),
-        rule_text=read_rule(visit, alert.rule_source) if staff else "",
+        rule_lines=lit_lines(text, alert.explanation),
         proofs=proofs_of(alert.event),
-        ticket=desk.ticket(state.ticket_id) if state.ticket_id else None,
-        runs=_runs(visit, alert) if staff else [],
+        ticket=ticket,
+        runs=runs,
+        timeline=timeline(alert, state, ticket, runs),
+        before=before.look_before(visit, alert),
+        around=_around(alert) if staff else "",
         related=_related(desk, alert),
         names=desk.agency_names([alert.agency]),
         facts=facts_of(alert.event),
@@ -67,23 +69,48 @@ def title_in(alert: Alert, language: str) -> str:
     return alert.title_vi or alert.title if language == "vi" else alert.title
 
 
-def proofs_of(event: Event) -> list[Proof]:
-    """The evidence that an event names."""
-    hashes = _list(event.get("citywatch.evidence.sha256"))
-    names = _list(event.get("citywatch.evidence.what"))
-    names += [""] * (len(hashes) - len(names))
-    return [Proof(sha256=one, what=what) for one, what in zip(hashes, names, strict=False)]
-
-
-def _list(held: Any) -> list[str]:
-    if held is None:
-        return []
-    return [str(one) for one in held] if isinstance(held, list) else [str(held)]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - events are flat dicts of anything
-
-
 def facts_of(event: Event) -> list[tuple[str, list[Any]]]:
     """The fields of an event by name, each with its values."""
     return [(name, held if isinstance(held, list) else [held]) for name, held in sorted(event.items())]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """One line of an alert's timeline."""
+
+    at: str
+    what: str
+    """A code of `words`: kind `moment`."""
+    who: str = ""
+    note: str = ""
+    link: str = ""
+
+
+def timeline(alert: Alert, state: AlertState, ticket: Ticket | None, runs: Sequence[Run]) -> list[Moment]:
+    """What happened to an alert, first to last."""
+    found = [Moment(at=alert.first_seen, what="first_seen")]
+    if alert.last_seen != alert.first_seen:
+        found.append(Moment(at=alert.last_seen, what="last_seen", note=f"× {alert.count}"))
+    if state.changed_at:
+        found.append(Moment(at=state.changed_at, what=state.state, who=state.changed_by, note=state.reason))
+    if ticket is not None:
+        found.append(Moment(at=ticket.opened_at, what="ticket", note=ticket.id, link=f"/tickets/{ticket.id}"))
+    for run in runs:
+        found.append(Moment(at=run.started_at, what="run", note=run.playbook, link=f"/runs/{run.id}"))
+        found += [
+            Moment(at=step.finished_at, what=f"step_{step.state}", who=step.decided_by, note=step.step)
+            for step in run.steps
+            if step.finished_at
+        ]
+    return sorted((one for one in found if one.at), key=lambda one: one.at)
+
+
+def _around(alert: Alert) -> str:
+    """The address of a search for the events of its subject around its time."""
+    terms = " ".join(pivot(name, value) for name, value in alert.subject_fields.items())
+    start = parse_stamp(alert.first_seen) - timedelta(minutes=15)
+    end = parse_stamp(alert.last_seen) + timedelta(minutes=15)
+    return link("/search", q=terms, **{"from": stamp(start), "to": stamp(end)}) if terms else ""
 
 
 def _runs(visit: Visit, alert: Alert) -> list[Run]:
@@ -143,5 +170,6 @@ WAYS = (
     *suppress.WAYS,
     *allow.WAYS,
     *packets.WAYS,
+    *before.WAYS,
     Way(path="/alerts/{id}", handler=show_alert, name="alert", needs="see"),
 )

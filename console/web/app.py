@@ -22,6 +22,7 @@ from citywatch.model import Rule
 from citywatch.ports import Store
 from citywatch.respond.law import Law
 from citywatch.respond.run import Run, StepState
+from citywatch.respond.shape import Playbook
 from citywatch.respond.sla import Sla
 from citywatch.settings import Settings
 from console.indicators import Warnings
@@ -45,6 +46,7 @@ from console.web import (
     login,
     overview,
     people,
+    playbooks,
     search,
     ticket_work,
     tickets,
@@ -68,6 +70,11 @@ class RunnerView(Protocol):
 
     def waiting(self) -> Sequence[tuple[Run, StepState]]: ...
     def approve(self, run_id: str, step_id: str, by: str, yes: bool, *, item: int = 0) -> Run: ...  # noqa: FBT001 - as the runner has it
+    def pause(self, run_id: str, by: str) -> Run: ...
+    def resume(self, run_id: str, by: str) -> Run: ...
+    def cancel(self, run_id: str, by: str) -> Run: ...
+    def retry(self, run_id: str, step_id: str, by: str) -> Run: ...
+    def replay(self, run_id: str, step_id: str, by: str) -> Run: ...
 
 
 class HouseView(Protocol):
@@ -85,6 +92,11 @@ class HouseView(Protocol):
     def rules(self) -> Mapping[str, Rule]: ...
     @property
     def content_dir(self) -> Path: ...
+    @property
+    def playbooks(self) -> Sequence[Playbook]:
+        """The playbooks of the installation."""
+        ...
+
     @property
     def runner(self) -> RunnerView | None:
         """The playbook runner, or None where nothing is to be approved."""
@@ -140,6 +152,7 @@ WAYS: Sequence[Way] = (
     *overview.WAYS,
     *invite.WAYS,
     *approvals.WAYS,
+    *playbooks.WAYS,
     *evidence.WAYS,
     *feeds.WAYS,
     *search.WAYS,

@@ -21,6 +21,7 @@ from citywatch.ports import (
     Page,
     Query,
     Range,
+    Record,
     RecordPage,
     Store,
 )
@@ -91,6 +92,21 @@ class Desk:
     def ticket(self, ticket_id: str) -> Ticket | None:
         found = self.read("ticket", ticket_id, Ticket)
         return found[0] if found else None
+
+    @property
+    def sees_states(self) -> bool:
+        """What people did with alerts may be looked through by itself: every alert may be seen."""
+        return may(self.user.role, "staff")
+
+    def state_docs(self, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """What people did with alerts that were read through this desk, as it is stored."""
+        found = self._store.get_many("alert_state", ids) if ids else {}
+        return {key: record.doc for key, record in found.items()}
+
+    def alert_records(self, ids: Sequence[str]) -> dict[str, Record]:
+        """Alerts as they are stored, without those that are not this person's."""
+        found = self._store.get_many("alert", ids) if ids else {}
+        return {key: record for key, record in found.items() if self.sees("alert", record.doc)}
 
     def states(self, alerts: Sequence[Alert]) -> dict[str, AlertState]:
         """What people did with alerts that were read through this desk."""

@@ -1,7 +1,8 @@
 """How are kept bytes shown without ever running them?
 
 Evidence is reached only through the alert, ticket or event that names it, so whoever may see that may see it.
-It goes out as plain text or as a download, never as what it claims to be; each look is noted in the audit.
+It goes out as plain text, as a download, or, when its first bytes are a PNG's, JPEG's or WebP's, as a
+picture; never as what it claims to be. Each look is noted in the audit.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from citywatch.model import Change, Evidence, Ticket
 from citywatch.respond import lifecycle
 from console import attachment
 from console.web.accounts import write_audit
-from console.web.alert import proofs_of
+from console.web.before import look_before, picture_type
 from console.web.door import Visit, Way
+from console.web.proofs import proofs_of
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 _MOST_SHOWN = 500_000
@@ -29,7 +31,11 @@ def of_alert(visit: Visit) -> Response:
     alert = visit.desk.alert(visit.path("id"))
     if alert is None:
         raise visit.missing()
-    return _serve(visit, {proof.sha256 for proof in proofs_of(alert.event)})
+    known = {proof.sha256 for proof in proofs_of(alert.event)}
+    if visit.path("sha256") not in known:
+        earlier = look_before(visit, alert)
+        known |= earlier.hashes if earlier is not None else frozenset()
+    return _serve(visit, known)
 
 
 def of_ticket(visit: Visit) -> Response:
@@ -97,6 +103,9 @@ def _serve(visit: Visit, known: set[str]) -> Response:
     if visit.asked("as") == "file":
         headers["content-disposition"] = f'attachment; filename="{sha256}.evidence"'
         return Response(kept, media_type="application/octet-stream", headers=headers)
+    kind = picture_type(kept) if visit.asked("as") == "picture" else ""
+    if kind:
+        return Response(kept, media_type=kind, headers=headers)
     text = kept[:_MOST_SHOWN].decode("utf-8", "replace")
     return Response(text, media_type="text/plain; charset=utf-8", headers=headers)
 

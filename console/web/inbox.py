@@ -8,9 +8,10 @@ says so and offers to look further back.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 from starlette.responses import Response
 
@@ -23,7 +24,7 @@ from console.web.accounts import write_audit
 from console.web.desk import Desk
 from console.web.door import Visit, Way
 from console.web.query import ALERT_FIELDS, QueryError, read_alert_query
-from console.web.scan import read_slice
+from console.web.scan import judge_of, read_slice
 from console.web.show import link
 from console.web.suppress import Suppression
 
@@ -93,27 +94,83 @@ class Shelf:
 def read_shelf(
     desk: Desk, ask: Ask, hiding: Sequence[Suppression], *, limit: int = PAGE, loose: bool = False
 ) -> Shelf:
-    """Read one page of alerts with their states."""
+    """Read one page of alerts with their states.
+
+    What people did is found by its state, last done first; what is open by the alerts themselves, newest
+    first, passing over those that are not.
+    """
     wanted = VIEWS.get(ask.state, VIEWS["open"])
     hiding = () if ask.hidden else hiding
-    known: dict[str, Row] = {}
+    if wanted and "new" not in wanted and desk.sees_states:
+        return _read_handled(desk, ask, wanted, hiding, limit=limit, loose=loose)
+    held: dict[str, dict[str, Any]] = {}
 
     def sift(records: Sequence[Record]) -> list[bool]:
-        alerts = [from_doc(record.doc, Alert) for record in records]
-        states = desk.states(alerts)
-        known.update({alert.id: Row(alert=alert, state=states[alert.id]) for alert in alerts})
+        held.update(desk.state_docs([record.id for record in records]))
         return [
-            (not wanted or states[alert.id].state in wanted) and not any(one.hides(alert) for one in hiding)
-            for alert in alerts
+            (not wanted or str(held.get(record.id, {}).get("state", "new")) in wanted)
+            and not (hiding and _is_hidden(record, hiding))
+            for record in records
         ]
 
     query = Query(where=ask.where(), order="last_seen", limit=limit, after=ask.after or None)
     found = read_slice(desk, "alert", query, sift if wanted or hiding else None, loose=loose)
-    if not known:
-        sift(found.records)
-    rows = tuple(known[record.id] for record in found.records)
+    if not held:
+        held.update(desk.state_docs([record.id for record in found.records]))
+    rows = tuple(
+        Row(alert=from_doc(record.doc, Alert), state=_state_of(record.id, held)) for record in found.records
+    )
     if not ask.after and found.next is None:
         return Shelf(rows=rows, total=len(rows), next=None)
+    return Shelf(rows=rows, total=found.total, next=found.next, cut=found.cut)
+
+
+def _is_hidden(record: Record, hiding: Sequence[Suppression]) -> bool:
+    rule = record.doc.get("rule_id")
+    some = [one for one in hiding if one.rule_id == rule]
+    return bool(some) and any(one.hides(from_doc(record.doc, Alert)) for one in some)
+
+
+def _state_of(alert_id: str, held: Mapping[str, dict[str, Any]]) -> AlertState:
+    doc = held.get(alert_id)
+    return from_doc(doc, AlertState) if doc is not None else AlertState(alert_id=alert_id)
+
+
+def _read_handled(
+    desk: Desk,
+    ask: Ask,
+    wanted: frozenset[str],
+    hiding: Sequence[Suppression],
+    *,
+    limit: int,
+    loose: bool,
+) -> Shelf:
+    """Alerts in these states, the last changed first."""
+    where = ask.where()
+    judge = judge_of(where)
+    known: dict[str, Record] = {}
+
+    def sift(states: Sequence[Record]) -> list[bool]:
+        alerts = desk.alert_records([state.id for state in states])
+        known.update(alerts)
+        return [
+            state.id in alerts
+            and judge(alerts[state.id].doc)
+            and not (hiding and _is_hidden(alerts[state.id], hiding))
+            for state in states
+        ]
+
+    plain = isinstance(where, Everything) and not hiding
+    states = Either(tuple(Is("state", one) for one in sorted(wanted)))
+    query = Query(where=states, order="changed_at", limit=limit, after=ask.after or None)
+    found = read_slice(desk, "alert_state", query, None if plain else sift, loose=loose)
+    if plain:
+        known = dict(desk.alert_records([state.id for state in found.records]))
+    rows = tuple(
+        Row(alert=from_doc(known[state.id].doc, Alert), state=from_doc(state.doc, AlertState))
+        for state in found.records
+        if state.id in known  # a state may outlive its alert
+    )
     return Shelf(rows=rows, total=found.total, next=found.next, cut=found.cut)
 
 

@@ -127,6 +127,35 @@ def read_slice(
             return Slice(records=tuple(kept), total=None, next=after, cut=not done)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Count:
+    """How many records meet a condition, and the newest of them."""
+
+    number: int
+    samples: tuple[Record, ...]
+    whole: bool
+    """False: time ran out, there are so many or more."""
+
+
+def count_all(desk: Desk, kind: str, query: Query, *, budget_s: float = 1.5, samples: int = 5) -> Count:
+    """Count records; what the store has no index for is judged here, newest first, until time runs out."""
+    hot, cold = split(kind, query.where, indexed=desk.indexes_all)
+    if isinstance(cold, Everything):
+        page = desk.find(kind, replace(query, limit=samples))
+        return Count(number=page.total, samples=page.records, whole=True)
+    judge, began, number = judge_of(cold), monotonic(), 0
+    kept: list[Record] = []
+    asked = replace(query, where=hot, limit=2000, count_to=1)
+    while True:
+        page = desk.find(kind, asked)
+        good = [record for record in page.records if judge(record.doc)]
+        number += len(good)
+        kept += good[: max(samples - len(kept), 0)]
+        if page.next is None or monotonic() - began > budget_s:
+            return Count(number=number, samples=tuple(kept), whole=page.next is None)
+        asked = replace(asked, after=page.next)
+
+
 def _sifted(records: Sequence[Record], good: list[bool], sift: Sift) -> list[bool]:
     """Sift only those that the condition let through."""
     passed = [record for record, yes in zip(records, good, strict=True) if yes]

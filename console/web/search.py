@@ -13,8 +13,9 @@ from citywatch.clock import parse_stamp, stamp
 from citywatch.errors import StoreError
 from citywatch.model import Event
 from citywatch.ports import Condition, Everything, Query
-from console.web.alert import facts_of, proofs_of
+from console.web.alert import facts_of
 from console.web.door import Visit, Way
+from console.web.proofs import proofs_of
 from console.web.query import QueryError, read_event_query
 from console.web.show import link, pivot
 

@@ -135,6 +135,9 @@ _RULES: tuple[tuple[str, str, str, Severity, str, str, dict[str, tuple[str, str]
     ),
 )
 
+MATCHED = {rule[0]: rule[6] for rule in _RULES}
+"""Rule to the fields that matched, each with the event's value and the rule's pattern."""
+
 _TAGS = {
     "defacement": ("attack.impact", "attack.t1491.002"),
     "spam": ("attack.impact", "attack.t1491.002", "attack.t1496"),

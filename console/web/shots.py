@@ -13,10 +13,9 @@ import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,19 +27,20 @@ from citywatch.clock import Clock, stamp, system_clock
 from citywatch.detect.indicators import Indicators
 from citywatch.errors import CityWatchError
 from citywatch.journal.lmdb_journal import LmdbJournal
-from citywatch.model import Rule, to_doc
+from citywatch.model import Alert, Rule, to_doc
 from citywatch.ports import Query, Store
 from citywatch.respond.catalogue import Catalogue
 from citywatch.respond.law import Law, load_law
-from citywatch.respond.run import Run, StepState
+from citywatch.respond.playbook import load_playbooks
 from citywatch.respond.runner import Runner
+from citywatch.respond.shape import Playbook
 from citywatch.respond.sla import Sla, load_sla
 from citywatch.settings import Settings, load_settings
 from citywatch.store import open_store
 from citywatch.watch import JUDGE
 from console.indicators import Warnings
 from console.packets import Packets
-from console.web import accounts, bench, seed, sessions
+from console.web import accounts, bench, seed, sessions, showcase
 from console.web.accounts import User
 from console.web.app import make_app
 from console.web.door import COOKIE
@@ -84,6 +84,10 @@ class ShowHouse:
     warnings: Warnings
     rules: Mapping[str, Rule] = field(default_factory=seed.rules)
     runner: Runner | None = None
+
+    @property
+    def playbooks(self) -> Sequence[Playbook]:
+        return load_playbooks(self.content_dir / "playbooks")[0]
 
     @property
     def sla(self) -> Sla:
@@ -156,13 +160,7 @@ def show_house(folder: Path, *, number: int = 400, clock: Clock = system_clock) 
             for name, counts in parts.items()
         },
     )
-    waits = StepState(step="takedown", state="waiting", due_at=stamp(clock() + timedelta(minutes=25)))
-    run = Run(
-        id="shown", playbook="web_defacement", version=1, digest="shown", alert=made[0], alert_id=made[0].id,
-        group=made[0].subject, group_id="shown", state="waiting", started_at=now, updated_at=now,
-        steps=(waits,),
-    )  # fmt: skip
-    store.put_many("run", {run.id: to_doc(run)})
+    _show_more(house, made)
     draft = bench.blank(proof[:6], User(id="lan", name="Nguyễn Ngọc Lan"), now)
     store.put_many("draft", {"shown": to_doc(replace(draft, id="shown", sound=True))})
     house.runner = Runner(store, (), {}, Catalogue(store), clock)
@@ -171,6 +169,15 @@ def show_house(folder: Path, *, number: int = 400, clock: Clock = system_clock) 
     finally:
         house.runner.close()
         store.close()
+
+
+def _show_more(house: ShowHouse, made: Sequence[Alert]) -> None:
+    """Rule texts, portals before and after, a run that waits."""
+    showcase.write_rules(house.settings.data, house.rules, seed.MATCHED)
+    showcase.deface(house.store, house.evidence.keep)
+    scanned = next((alert for alert in made if alert.title == "Port scan"), made[0])
+    approved = next(one for one in house.playbooks if any(step.approve for step in one.steps))
+    showcase.run_of(house.store, scanned, approved, house.clock())
 
 
 @contextmanager
@@ -248,6 +255,10 @@ def screens(house: ShowHouse) -> dict[str, str]:
         "factor": "/me/factor",
         "agencies": "/agencies",
         "approvals": "/approvals",
+        "difference": f"/alerts/{alert['id']}/difference",
+        "playbooks": "/playbooks",
+        "playbook": "/playbooks/defacement",
+        "run": "/runs/shown",
         "indicators": "/indicators",
         "attack": "/attack?technique=T1491.002",
         "health": "/health",

@@ -17,6 +17,7 @@ from citywatch.model import Alert, from_doc, to_doc
 from citywatch.ports import All, Condition, Is, Query, Range, Store
 from console.web.accounts import write_audit
 from console.web.door import Visit, Way
+from console.web.scan import count_all
 
 LIVES = {"1": 1, "7": 7, "30": 30, "90": 90}
 """Days that can be chosen."""
@@ -68,13 +69,14 @@ def preview(visit: Visit) -> Response:
     if alert is None:
         raise visit.missing()
     wanted = _wanted(visit, alert, visit.request.query_params.getlist("field"), visit.asked("days"))
-    found = visit.desk.find("alert", Query(where=wanted.where, order="last_seen", limit=5))
+    found = count_all(visit.desk, "alert", Query(where=wanted.where, order="last_seen"))
     return visit.page(
         "suppress.html",
         alert=alert,
         wanted=wanted,
-        total=found.total,
-        samples=[from_doc(record.doc, Alert) for record in found.records],
+        total=found.number,
+        whole=found.whole,
+        samples=[from_doc(record.doc, Alert) for record in found.samples],
         fields=_choices(alert),
         days=visit.asked("days") or "7",
         lives=list(LIVES),
@@ -115,7 +117,7 @@ def make(visit: Visit) -> Response:
         return visit.go(back, "suppression_wrong")
     if not wanted.reason:
         return visit.go(back, "reason_missing")
-    total = visit.desk.find("alert", Query(where=wanted.where, order="last_seen", limit=1)).total
+    total = count_all(visit.desk, "alert", Query(where=wanted.where, order="last_seen")).number
     store.put_if("suppression", wanted.id, to_doc(wanted), 0)
     write_audit(store, clock, visit.who.id, "suppress", f"{wanted.rule_id} {wanted.values} {wanted.reason}")
     return visit.go("/suppressions", "suppressed", count=total)

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from citywatch.clock import stamp
+from citywatch.errors import StoreError
 from citywatch.model import Agency, Severity, Ticket, to_doc
 from citywatch.ports import Store
 from citywatch.store.sqlite import SqliteStore
-from console.figures import FRESH, Board, count, spiral
+from console.figures import FRESH, STALE, Board, count, spiral
 
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 
@@ -69,7 +70,25 @@ def test_figures_are_counted_anew_only_when_they_are_old(store: Store) -> None:
     first = board.figures()
     assert board.figures() is first
     moment[0] += FRESH * 2
+    assert board.figures() is first, "nobody waits for the new ones"
+    board.settle()
     assert board.figures().at > first.at
+    moment[0] += STALE * 2
+    assert board.figures().at == stamp(moment[0]), "what is too old is not shown"
+
+
+def test_figures_that_cannot_be_counted_are_shown_until_they_are_stale(store: Store) -> None:
+    moment = [NOW]
+    board = Board(store, lambda: moment[0], "UTC")
+    first = board.figures()
+    store.close()
+    moment[0] += FRESH * 2
+    assert board.figures() is first
+    board.settle()
+    assert board.figures() is first
+    moment[0] += STALE * 2
+    with pytest.raises(StoreError):
+        board.figures()
 
 
 @pytest.mark.parametrize("number", [0, 1, 7, 19, 600])

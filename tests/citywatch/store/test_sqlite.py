@@ -13,7 +13,7 @@ import pytest
 
 from citywatch.clock import system_clock
 from citywatch.errors import Conflict, StoreError, StoreUnreachable
-from citywatch.ports import Is, Like, Query, Store, Text
+from citywatch.ports import Condition, Is, Like, Not, Query, Store, Text
 from citywatch.store.sqlite import SqliteStore
 from tests.citywatch.store.contract import StoreContract, event, numbers
 
@@ -205,3 +205,43 @@ def test_a_file_of_the_first_format_gets_the_indexes_of_the_present_one(tmp_path
         names = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'index'")}
     assert "records_by3" in names
     assert "records_h3" not in names
+
+
+def test_a_file_of_the_second_format_finds_what_people_did(tmp_path: Path) -> None:
+    file = tmp_path / "s.sqlite"
+    store = opened(file)
+    store.put_many("alert_state", {"a": {"state": "closed", "changed_at": "2026-11-22T08:00:00.000000Z"}})
+    store.close()
+    with closing(sqlite3.connect(file)) as connection:  # the state stood first then
+        connection.execute("UPDATE records SET h0 = h1, h1 = h0")
+        connection.execute("PRAGMA user_version=2")
+        connection.commit()
+    store = opened(file)
+    asked = Query(where=Is("state", "closed"), order="changed_at", start="2026-11-22T00:00:00.000000Z")
+    assert [record.id for record in store.find("alert_state", asked).records] == ["a"]
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("condition", "found"),
+    [
+        (Is("note", "10.0.0.1"), ["a"]),
+        (Is("note", "1e3"), ["b"]),
+        (Is("note", "1000"), ["b"]),
+        (Is("note", 'he said "no"'), ["c"]),
+        (Is("note", "100%_!"), ["d"]),
+        (Not(Is("note", "10.0.0.1")), ["b", "c", "d"]),
+        (Not(Text("said")), ["a", "b", "d"]),
+        (Text('said "NO'), ["c"]),
+        (Text("1000"), ["b"]),
+    ],
+)
+def test_a_field_without_a_column_is_found_whatever_json_makes_of_it(
+    tmp_path: Path, condition: Condition, found: list[str]
+) -> None:
+    store = opened(tmp_path / "s.sqlite")
+    notes = {"a": "10.0.0.1", "b": 1e3, "c": 'he said "no"', "d": "100%_!"}
+    store.put_many("draft", {key: {"note": note} for key, note in notes.items()})
+    page = store.find("draft", Query(where=condition, order="id", newest_first=False))
+    assert sorted(record.id for record in page.records) == found
+    store.close()

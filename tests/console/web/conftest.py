@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -24,6 +24,8 @@ from citywatch.journal.lmdb_journal import LmdbJournal
 from citywatch.model import Alert, Rule, to_doc
 from citywatch.ports import Query, Store
 from citywatch.respond.law import Law, load_law
+from citywatch.respond.playbook import load_playbooks
+from citywatch.respond.shape import Playbook
 from citywatch.respond.sla import Sla, load_sla
 from citywatch.settings import Settings, load_settings
 from citywatch.store import open_store
@@ -90,6 +92,10 @@ class SmallHouse:
         self.warnings = Warnings(indicators=indicators, journal=journal, store=self.store, clock=self.clock)
 
     @property
+    def playbooks(self) -> Sequence[Playbook]:
+        return _playbooks()
+
+    @property
     def sla(self) -> Sla:
         return load_sla(self.settings.data, self.settings.timezone)
 
@@ -126,6 +132,11 @@ class SmallHouse:
         known = {"ok": state.ok, "name": self.store.name, "what": state.what, "events": state.events}
         known |= {"bytes": state.bytes, "refused": state.refused, "records": dict(state.records)}
         return {"ok": state.ok, "store": known, "parts": [record.doc for record in page.records]}
+
+
+@cache
+def _playbooks() -> Sequence[Playbook]:
+    return load_playbooks(load_settings(Path("/nowhere"), environ={}).content_dir / "playbooks")[0]
 
 
 @cache

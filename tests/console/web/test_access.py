@@ -13,7 +13,7 @@ from citywatch.model import Alert, to_doc
 from citywatch.ports import Query
 from citywatch.respond.allow import Allowance
 from console.drafts import Draft
-from console.web import sessions
+from console.web import sessions, showcase
 from console.web.access import may
 from console.web.accounts import get_user
 from console.web.app import WAYS
@@ -61,6 +61,10 @@ OTHERS = {
     "/rules/drafts/{id}/ask": "draft",
     "/rules/drafts/{id}/decide": "draft",
     "/rules/{id}": "rule",
+    "/alerts/{id}/difference": "alert",
+    "/playbooks/{name}": "nothing",
+    "/runs/{id}": "run",
+    "/runs/{id}/steer": "run",
     "/tables/{file}": "nothing",
     "/feeds/block/{form}": "nothing",
     "/api/v1/alerts/{id}": "alert",
@@ -80,6 +84,9 @@ OWN_TEST = {
     "portal_prove",
     "rule_decide",
     "table",
+    "alert_difference",
+    "playbook",
+    "run_steer",
 }
 """Routes whose good answer needs more than an id; each has a test of its own."""
 
@@ -107,6 +114,8 @@ def things(house: SmallHouse, city: list[Alert], *, agency: str) -> dict[str, st
     house.store.put_many("invite", {invited.id: to_doc(invited)})
     defaced_own = replace(defaced, id="d" * 32, agency=agency)
     house.store.put_many("alert", {defaced_own.id: to_doc(defaced_own)})
+    playbook = house.playbooks[0]
+    run = showcase.run_of(house.store, alert, playbook, house.clock())
     draft = Draft(id="web_shell", text="title: t", samples="", by="lan", at="2026-11-22T08:00:00.000000Z")
     house.store.put_many("draft", {draft.id: to_doc(draft)})
     return {
@@ -120,6 +129,7 @@ def things(house: SmallHouse, city: list[Alert], *, agency: str) -> dict[str, st
         "proof_event": alert.event["event.id"],
         "suppression": made.id,
         "allowance": allowed.id,
+        "run": run.id,
         "approval": "nothing",
         "user": "viewer",
         "colleague": "yte" if agency == "so-y-te" else "giaoduc",

@@ -1,0 +1,159 @@
+"""What is in the small city beside its alerts: rule texts, a run, a portal before and after?"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import yaml
+
+from citywatch.clock import parse_stamp, stamp
+from citywatch.model import Alert, Event, Rule, repeatable_id, to_doc
+from citywatch.ports import Query, Store
+from citywatch.respond.run import Run, StepState
+from citywatch.respond.shape import Playbook
+
+Keep = Callable[[bytes, str], str]
+
+_HEAD = (
+    '<!doctype html><html lang="vi"><head><meta charset="utf-8"><title>{title}</title></head><body>'
+    '<header><a href="/">Trang chủ</a><nav><a href="/tin-tuc">Tin tức</a><a href="/dich-vu">Dịch vụ công</a>'
+    '<a href="/lien-he">Liên hệ</a></nav></header><main>'
+)
+_TAIL = "</main><footer><p>Cơ quan chủ quản: Ủy ban nhân dân thành phố</p></footer></body></html>"
+PAGE_BEFORE = (
+    _HEAD.format(title="Cổng thông tin điện tử")
+    + "<h1>Cổng thông tin điện tử</h1>"
+    + "<article><h2>Lịch tiếp công dân tháng 11</h2><p>Lãnh đạo tiếp công dân vào thứ Năm.</p></article>"
+    + "<article><h2>Kết quả giải quyết hồ sơ</h2><p>98,7 % hồ sơ đúng hạn.</p></article>"
+    + _TAIL
+).encode()
+PAGE_NOW = (
+    _HEAD.format(title="Hacked by <script>alert(1)</script>")
+    + "<h1>Hacked by ...</h1><marquee>your security is low</marquee><script>alert(1)</script>"
+    "<article><h2>Kết quả giải quyết hồ sơ</h2><p>98,7 % hồ sơ đúng hạn.</p></article>" + _TAIL
+).encode()
+
+
+def rule_text(rule: Rule, matched: Mapping[str, tuple[str, str]]) -> str:
+    """A Sigma rule that looks for these patterns."""
+    looked_for = {name: pattern for name, (_, pattern) in matched.items()}
+    doc = {
+        "title": rule.title,
+        "id": rule.id,
+        "status": "stable",
+        "description": rule.description,
+        "tags": list(rule.tags),
+        "logsource": {"category": rule.category},
+        "detection": {"selection": looked_for, "condition": "selection"},
+        "falsepositives": list(rule.falsepositives),
+        "level": rule.severity.name,
+    }
+    return yaml.safe_dump(doc, sort_keys=False, allow_unicode=True, width=110)
+
+
+def write_rules(
+    folder: Path, rules: Mapping[str, Rule], matched: Mapping[str, Mapping[str, tuple[str, str]]]
+) -> None:
+    """Put the texts of rules where the alert page looks for them."""
+    for rule in rules.values():
+        file = folder / "rules" / rule.source
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(rule_text(rule, matched[rule.id]), encoding="utf-8")
+
+
+WIDTH, HEIGHT = 640, 400
+Box = tuple[int, int, int, int, bytes]
+"""Left, top, right, bottom, and red, green, blue."""
+_CARDS = [
+    box
+    for top in (80, 184, 288)
+    for box in (
+        (24, top, 616, top + 88, b"\xff\xff\xff"),
+        (48, top + 16, 420, top + 28, b"\x56\x62\x73"),
+        (48, top + 42, 570, top + 50, b"\xc3\xcb\xd6"),
+        (48, top + 62, 510, top + 70, b"\xc3\xcb\xd6"),
+    )
+]
+_BEFORE: Sequence[Box] = ((0, 0, WIDTH, HEIGHT, b"\xee\xf1\xf5"), (0, 0, WIDTH, 56, b"\x1d\x5b\xbf"), *_CARDS)
+_NOW: Sequence[Box] = ((0, 0, WIDTH, HEIGHT, b"\x0a\x0a\x0c"), (60, 150, 580, 230, b"\xc8\x14\x1e"))
+
+
+def drawing(*, changed: bool) -> bytes:
+    """A picture of a portal as PNG: cards under the city's blue, or a black page with a red band."""
+    row = bytearray(WIDTH * 3)
+    rows: list[bytes] = []
+    for y in range(HEIGHT):
+        for left, top, right, bottom, color in _NOW if changed else _BEFORE:
+            if top <= y < bottom:
+                row[left * 3 : right * 3] = color * (right - left)
+        rows.append(b"\0" + bytes(row))
+    packed = zlib.compress(b"".join(rows), 6)
+    head = struct.pack(">IIBBBBB", WIDTH, HEIGHT, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", head) + _chunk(b"IDAT", packed) + _chunk(b"IEND", b"")
+
+
+def _chunk(kind: bytes, raw: bytes) -> bytes:
+    return struct.pack(">I", len(raw)) + kind + raw + struct.pack(">I", zlib.crc32(kind + raw))
+
+
+def deface(store: Store, keep: Keep) -> None:
+    """Give the defacement alerts a page and a picture of now, and their portals those of the day before."""
+    pictures = [keep(drawing(changed=changed), "image/png") for changed in (False, True)]
+    pages = [keep(raw, "text/html") for raw in (PAGE_BEFORE, PAGE_NOW)]
+    alerts = [
+        record.doc
+        for record in store.find("alert", Query(order="last_seen", limit=500)).records
+        if record.doc["category"] == "defacement"
+    ]
+    events: list[Event] = []
+    for number, doc in enumerate(alerts):
+        doc["event"] |= _kept(doc["event"], pages[1], pictures[1])
+        before = {
+            "@timestamp": stamp(parse_stamp(doc["event"]["@timestamp"]) - timedelta(days=1, minutes=number))
+        }
+        before |= {"event.id": repeatable_id("before", doc["id"]), "event.sequence": 900_000 + number}
+        quiet = {
+            key: held for key, held in doc["event"].items() if not key.endswith(("defaced.score", "title"))
+        }
+        events.append(quiet | before | _kept(doc["event"], pages[0], pictures[0]))
+    store.append(events)
+    store.put_many("alert", {doc["id"]: doc for doc in alerts})
+
+
+def _kept(event: Event, page: str, picture: str) -> Event:
+    return {
+        "event.dataset": "portal.page",
+        "citywatch.portal.view": "desktop",
+        "url.path": event.get("url.path", "/"),
+        "citywatch.evidence.sha256": [page, picture],
+        "citywatch.evidence.what": ["page", "picture"],
+    }
+
+
+def run_of(store: Store, alert: Alert, playbook: Playbook, now: datetime) -> Run:
+    """A run that did its first steps and waits at the one that needs approval."""
+    states: list[StepState] = []
+    for number, step in enumerate(playbook.steps):
+        at = stamp(now - timedelta(minutes=40 - number))
+        if step.approve is not None:
+            states.append(StepState(step=step.id, state="waiting", due_at=stamp(now + timedelta(hours=3))))
+            break
+        note = {"note": "không có trong danh mục", "known": False}
+        states.append(StepState(step=step.id, state="done", finished_at=at, attempts=1, output=note))
+    if states and states[0].state == "done":
+        states[0] = replace(states[0], attempts=2)
+    content = playbook.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    doc = {"content": content, "templates": dict(playbook.templates), "source": playbook.source}
+    store.put_many("playbook_version", {playbook.digest: doc})
+    run = Run(
+        id="shown", playbook=playbook.playbook, version=playbook.version, digest=playbook.digest, alert=alert,
+        alert_id=alert.id, group=alert.subject, group_id="shown", state="waiting",
+        started_at=stamp(now - timedelta(minutes=41)), updated_at=stamp(now), steps=tuple(states),
+    )  # fmt: skip
+    store.put_many("run", {run.id: to_doc(run)})
+    return run
