@@ -274,6 +274,36 @@ class Agency:
     domains: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
     """Host names or camera ids that belong to it."""
+    ended_on: str = ""
+    """The day from which it is no more (merged, split); its records stay."""
+    successors: tuple[str, ...] = ()
+    """Who goes on in its stead."""
+    former_names: tuple[str, ...] = ()
+    """`until 2025-03-01: Sở Thông tin và Truyền thông`, newest last."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class System:
+    """What an agency runs besides portals: databases, one-stop system, cameras, network devices …"""
+
+    id: str
+    name: str
+    agency: str
+    kind: str = "other"
+    """One of `tables/system_kinds.tsv`."""
+    level: int = 2
+    """1 to 5 (Nghị định 85/2016/NĐ-CP)."""
+    vendor: str = ""
+    product: str = ""
+    version: str = ""
+    networks: tuple[str, ...] = ()
+    domains: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    """Host names, addresses or camera ids."""
+    url: str = ""
+    """Where it answers by HTTP, so that its version can be looked at."""
+    contact: str = ""
+    active: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

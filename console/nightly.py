@@ -80,9 +80,11 @@ def _night(house: House) -> int:
     from console.claims import check_due
     from console.habits import look_back
     from console.portals import scan
+    from console.registry import agencies_due
     from console.web import once
 
     anchored = _anchored(house)
+    changed = agencies_due(house)
     rows = scan(house, [], deep=True, tell=lambda _: None)
     asked = check_due(house)
     ended = house.indicators.expire(stamp(now))
@@ -99,6 +101,7 @@ def _night(house: House) -> int:
         "failed": sum(1 for row in rows if row["error"]),
         "dropped_events": dropped,
         "proofs": asked,
+        "agencies_changed": changed,
         "audit": anchored,
         "indicators_ended": ended,
         "habits": habits,

@@ -1,4 +1,4 @@
-"""How do agencies and portals get into the catalogue?"""
+"""How do agencies, systems and portals get into the catalogue, and what becomes of them?"""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from urllib.parse import urlsplit
 
 from citywatch.clock import stamp
 from citywatch.errors import CityWatchError, SettingsError
-from citywatch.model import Agency, Portal, from_doc, to_doc
-from citywatch.ports import Query, Record
+from citywatch.model import Agency, Portal, System, from_doc, to_doc
+from citywatch.ports import Everything, Is, Query, Record
+from citywatch.respond.every import every
 
 if TYPE_CHECKING:
+    from citywatch.respond.succession import AgencyChange
     from console.house import House
 
 
@@ -137,9 +139,30 @@ def retire_portal(house: House, portal_id: str) -> None:
     _put(house, "portal", portal_id, to_doc(replace(portal_of(house, portal_id), active=False)))
 
 
-def import_csv(house: House, file: Path, kind: str) -> tuple[int, list[str]]:
-    """Take agencies or portals from CSV; give how many were taken, and an error for each other line."""
-    from citywatch.respond.register import read_agencies, read_portals
+def put_system(house: House, system: System) -> str:
+    """Write a system; give `added`, `changed` or `unchanged`.
+
+    Raises:
+        SettingsError: its agency is not known.
+    """
+    if house.store.get("agency", system.agency) is None:
+        raise SettingsError(
+            f"there is no agency '{system.agency}'; add it first: "
+            f"citywatch agencies add {system.agency} --name NAME"
+        )
+    return _put(house, "system", system.id, to_doc(system))
+
+
+def system_rows(house: House, limit: int, *, agency: str = "") -> list[dict[str, Any]]:
+    """Systems by id."""
+    where = Is("agency", agency) if agency else Everything()
+    query = Query(where=where, order="id", newest_first=False, limit=limit)
+    return [record.doc for record in house.store.find("system", query).records]
+
+
+def import_table(house: House, file: Path, kind: str) -> tuple[int, list[str]]:
+    """Take agencies, systems or portals from CSV or XLSX; give how many, and an error for each other cell."""
+    from citywatch.respond.register import read_agencies, read_portals, read_systems
 
     errors: list[str] = []
 
@@ -149,22 +172,105 @@ def import_csv(house: House, file: Path, kind: str) -> tuple[int, list[str]]:
     done = 0
     if kind == "agency":
         for agency in read_agencies(file, report):
-            put_agency(house, agency)
+            put_agency(house, _kept(house, agency))
             done += 1
         return done, errors
-    for line, portal in read_portals(file, report):
+    for row, noun in read_systems(file, report) if kind == "system" else read_portals(file, report):
         try:
-            register_portal(
-                house,
-                url=portal.url,
-                name=portal.name,
-                agency=portal.agency,
-                portal_id=portal.id,
-                level=portal.level,
-                tags=portal.tags,
-                pages=portal.inner_pages,
-            )
-            done += 1
+            _take(house, noun)
         except SettingsError as error:
-            errors.append(f"{file}:{line}: {error}")
+            report(row.wrong("agency" if "agency" in str(error) else "url", str(error)))
+            continue
+        done += 1
     return done, errors
+
+
+def _kept(house: House, agency: Agency) -> Agency:
+    """What a table does not say of an agency stays: its end, heirs and former names."""
+    record = house.store.get("agency", agency.id)
+    if record is None:
+        return agency
+    before = from_doc(record.doc, Agency)
+    return replace(
+        agency,
+        ended_on=before.ended_on,
+        successors=before.successors,
+        former_names=before.former_names,
+    )
+
+
+def _take(house: House, noun: System | Portal) -> None:
+    if isinstance(noun, System):
+        put_system(house, noun)
+        return
+    portal, _ = register_portal(
+        house,
+        url=noun.url,
+        name=noun.name,
+        agency=noun.agency,
+        portal_id=noun.id,
+        level=noun.level,
+        tags=noun.tags,
+        pages=noun.inner_pages,
+    )
+    if not noun.active:
+        retire_portal(house, portal.id)
+
+
+def export_table(house: House, kind: str, file: Path) -> int:
+    """Write all agencies, systems or portals into a CSV or XLSX file that `import` takes; give how many.
+
+    Raises:
+        SettingsError: the file's name ends in neither, or it cannot be written.
+    """
+    from citywatch.respond import register
+    from console.table_files import xlsx_file
+
+    columns, noun, write = {
+        "agency": (register.AGENCY_COLUMNS, Agency, register.write_agencies),
+        "system": (register.SYSTEM_COLUMNS, System, register.write_systems),
+        "portal": (register.PORTAL_COLUMNS, Portal, register.write_portals),
+    }[kind]
+    nouns: list[Any] = list(every(house.store, kind, noun))
+    if file.suffix.lower() == ".xlsx":
+        raw = xlsx_file(kind, columns, [register.cells_of(columns, one) for one in nouns])
+    elif file.suffix.lower() == ".csv":
+        raw = b"\xef\xbb\xbf" + write(nouns).encode()
+    else:
+        raise SettingsError(f"{file}: write into a .csv or .xlsx file")
+    try:
+        file.write_bytes(raw)
+    except OSError as error:
+        raise SettingsError(f"{file}: cannot be written: {error.strerror}") from error
+    return len(nouns)
+
+
+def change_agencies(house: House, change: AgencyChange) -> tuple[AgencyChange, bool]:
+    """Write a rename, merger or split down, and carry out what is due; tells whether it was carried out.
+
+    Raises:
+        WrongChange: it cannot be.
+    """
+    from citywatch.respond import audit
+    from citywatch.respond.succession import Succession
+
+    succession = Succession(store=house.store, clock=house.clock)
+    noted = succession.note(change)
+    whom = f"{','.join(change.of)} → {','.join(change.into) or change.name}"
+    about = f"{change.kind} {whom} {change.day} (terminal)"
+    audit.append(house.store, house.clock, by=change.by, what="agency_change", about=about)
+    agencies_due(house)
+    now = next((one for one in succession.all() if one.id == noted.id), noted)
+    return now, bool(now.done_at)
+
+
+def agencies_due(house: House) -> int:
+    """Carry out the agencies' changes whose day has come; give how many."""
+    from citywatch.respond.succession import Succession
+    from console.nightly import night_of
+
+    today = night_of(house.clock(), house.settings.timezone)
+    done = Succession(store=house.store, clock=house.clock).step(today)
+    if done:
+        house.catalogue.reload()
+    return done

@@ -18,8 +18,9 @@ from urllib.parse import urlsplit
 
 from citywatch.clock import Clock, parse_stamp, stamp
 from citywatch.errors import CityWatchError
-from citywatch.model import Agency, Portal, from_doc, repeatable_id, to_doc
+from citywatch.model import Agency, Portal, System, from_doc, repeatable_id, to_doc
 from citywatch.ports import Query, Range, Store
+from citywatch.respond.catalogue import host_of
 from citywatch.respond.every import every
 
 KIND: Final = "block"
@@ -59,7 +60,11 @@ class Never:
     """What must never be barred: the city's own, and what the settings name."""
 
     def __init__(
-        self, settings: Sequence[str], agencies: Iterable[Agency], portals: Iterable[Portal]
+        self,
+        settings: Sequence[str],
+        agencies: Iterable[Agency],
+        portals: Iterable[Portal],
+        systems: Iterable[System] = (),
     ) -> None:
         self._networks: list[tuple[Network, str]] = []
         self._domains: dict[str, str] = {}
@@ -70,11 +75,19 @@ class Never:
                 self._take(text, f"agency '{agency.id}'")
         for portal in portals:
             self._take(urlsplit(portal.url).hostname or "", f"portal '{portal.id}'")
+        for system in systems:
+            for text in (*system.networks, *system.domains, host_of(system.url)):
+                self._take(text, f"system '{system.id}'")
 
     @classmethod
     def of(cls, store: Store, settings: Sequence[str]) -> Never:
         """As the settings and the catalogue have it now."""
-        return cls(settings, every(store, "agency", Agency), every(store, "portal", Portal))
+        return cls(
+            settings,
+            every(store, "agency", Agency),
+            every(store, "portal", Portal),
+            every(store, "system", System),
+        )
 
     def _take(self, text: str, whose: str) -> None:
         network = _network(text)

@@ -1,7 +1,7 @@
-"""Who owns what an alert is about: by portal, address, network, domain or host name?
+"""Who owns what an alert is about: by portal, system, address, network, domain, host name or camera id?
 
-Agencies and portals are records of the store; this holds them in memory, indexed, and reads them again when
-they are old or when nothing was found.
+Agencies, systems and portals are records of the store; this holds them in memory, indexed, and reads them
+again when they are old or when nothing was found.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from time import monotonic
 from typing import Final
 from urllib.parse import urlsplit
 
-from citywatch.model import Agency, Alert, Portal
+from citywatch.model import Agency, Alert, Portal, System
 from citywatch.ports import Store
 from citywatch.respond.every import every
 
@@ -41,22 +41,34 @@ class _Index:
     agencies: dict[str, Agency] = field(default_factory=dict[str, Agency])
     portals: dict[str, Portal] = field(default_factory=dict[str, Portal])
     portal_hosts: dict[str, Portal] = field(default_factory=dict[str, Portal])
-    networks: dict[tuple[int, int], dict[int, str]] = field(
-        default_factory=dict[tuple[int, int], dict[int, str]]
+    systems: dict[str, System] = field(default_factory=dict[str, System])
+    networks: dict[tuple[int, int], dict[int, Owner]] = field(
+        default_factory=dict[tuple[int, int], dict[int, Owner]]
     )
-    """(IP version, prefix length) -> network as a number -> agency."""
-    domains: dict[str, str] = field(default_factory=dict[str, str])
-    hosts: dict[str, str] = field(default_factory=dict[str, str])
+    """(IP version, prefix length) -> network as a number -> whose it is; an owner without
+    an asset: what is met is the asset itself."""
+    domains: dict[str, Owner] = field(default_factory=dict[str, Owner])
+    hosts: dict[str, Owner] = field(default_factory=dict[str, Owner])
 
     def add_agency(self, agency: Agency) -> None:
         self.agencies[agency.id] = agency
-        for text in agency.networks:
+        if not agency.ended_on:
+            self._add(agency, Owner(agency=agency.id, asset=""))
+
+    def add_system(self, system: System) -> None:
+        """After the agencies: what is written at a system is more exact than what is at its agency."""
+        self.systems[system.id] = system
+        if system.active:
+            self._add(system, Owner(agency=system.agency, asset=system.id, level=system.level))
+
+    def _add(self, holder: Agency | System, owner: Owner) -> None:
+        for text in holder.networks:
             network = network_of(text)
             if network is not None:
                 size = (network.version, network.prefixlen)
-                self.networks.setdefault(size, {})[int(network.network_address)] = agency.id
-        self.domains.update({folded(name): agency.id for name in agency.domains})
-        self.hosts.update({folded(name): agency.id for name in agency.hosts})
+                self.networks.setdefault(size, {})[int(network.network_address)] = owner
+        self.domains.update({folded(name): owner for name in holder.domains})
+        self.hosts.update({folded(name): owner for name in holder.hosts})
 
     def add_portal(self, portal: Portal) -> None:
         self.portals[portal.id] = portal
@@ -64,11 +76,11 @@ class _Index:
         if host and (portal.active or host not in self.portal_hosts):
             self.portal_hosts[host] = portal
 
-    def by_address(self, text: str) -> str:
+    def by_address(self, text: str) -> Owner | None:
         try:
             address = ip_address(text)
         except ValueError:
-            return ""
+            return None
         number, bits = int(address), address.max_prefixlen
         lengths = (length for version, length in self.networks if version == address.version)
         for length in sorted(lengths, reverse=True):
@@ -76,19 +88,19 @@ class _Index:
             found = self.networks[address.version, length].get(start)
             if found:
                 return found
-        return ""
+        return None
 
-    def by_domain(self, name: str) -> str:
+    def by_domain(self, name: str) -> Owner | None:
         labels = folded(name).split(".")
         for start in range(len(labels) - 1):
             found = self.domains.get(".".join(labels[start:]))
             if found:
                 return found
-        return ""
+        return None
 
 
 class Catalogue:
-    """The agencies and portals of the city.
+    """The agencies, systems and portals of the city.
 
     Args:
         store: where they are kept.
@@ -106,6 +118,8 @@ class Catalogue:
         index = _Index()
         for agency in every(self._store, "agency", Agency):
             index.add_agency(agency)
+        for system in every(self._store, "system", System):
+            index.add_system(system)
         for portal in every(self._store, "portal", Portal):
             index.add_portal(portal)
         self._index, self._read_at = index, self._ticking()
@@ -125,6 +139,11 @@ class Catalogue:
         """A portal by its id."""
         found = self._known().portals.get(portal_id)
         return found or self._known(MISS_S).portals.get(portal_id) if portal_id else None
+
+    def system(self, system_id: str) -> System | None:
+        """A system by its id."""
+        found = self._known().systems.get(system_id)
+        return found or self._known(MISS_S).systems.get(system_id) if system_id else None
 
     def agencies(self) -> tuple[Agency, ...]:
         """All agencies, by id."""
@@ -173,7 +192,7 @@ def _by_host_name(index: _Index, alert: Alert) -> Owner | None:
     for name in _in_turn(alert, HOST_FIELDS):
         found = index.hosts.get(folded(name)) or index.hosts.get(folded(name).split(".", 1)[0])
         if found:
-            return Owner(agency=found, asset=name)
+            return _of(found, name)
     return None
 
 
@@ -181,7 +200,7 @@ def _by_address(index: _Index, alert: Alert) -> Owner | None:
     for address in _in_turn(alert, ADDRESS_FIELDS):
         found = index.hosts.get(folded(address)) or index.by_address(address)
         if found:
-            return Owner(agency=found, asset=address)
+            return _of(found, address)
     return None
 
 
@@ -193,8 +212,13 @@ def _by_domain(index: _Index, alert: Alert) -> Owner | None:
             return Owner(agency=portal.agency, asset=portal.id, level=portal.level)
         found = index.by_domain(name)
         if found:
-            return Owner(agency=found, asset=name)
+            return _of(found, name)
     return None
+
+
+def _of(owner: Owner, met: str) -> Owner:
+    """The owner of what was met: a system of its own, or the very thing."""
+    return owner if owner.asset else replace(owner, asset=met)
 
 
 def _told(alert: Alert) -> Owner | None:

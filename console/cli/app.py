@@ -23,6 +23,7 @@ from console.cli import (
     rules,
     sensors,
     service,
+    systems,
     testcity,
 )
 from console.cli.options import SERVER
@@ -94,6 +95,7 @@ app.command(rich_help_panel=_WORK)(reports.report)
 app.add_typer(audit.audit, name="audit", rich_help_panel=_WORK)
 app.add_typer(register.portals, name="portals", rich_help_panel=_WORK)
 app.add_typer(register.agencies, name="agencies", rich_help_panel=_WORK)
+app.add_typer(systems.systems, name="systems", rich_help_panel=_WORK)
 app.add_typer(indicators.indicators, name="indicators", rich_help_panel=_CONTENT)
 app.add_typer(rules.rules, name="rules", rich_help_panel=_CONTENT)
 app.add_typer(blocks.blocks, name="blocks", rich_help_panel=_CONTENT)

@@ -1,15 +1,16 @@
-"""Which agencies and portals does the city have?"""
+"""Which agencies and portals does the city have, and how do they change?"""
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from console.cli import say
 from console.cli.look import Problems
-from console.cli.options import Data, Json, Limit, StoreUrl
+from console.cli.options import Data, Json, Limit, StoreUrl, Who
 
 portals = typer.Typer(
     no_args_is_help=True, help="The city's web portals: register, list, accept a new face, judge."
@@ -97,12 +98,130 @@ def list_agencies(limit: Limit = 1000, data: Data = None, store: StoreUrl = None
 
 @agencies.command("import")
 def import_agencies(file: Path, data: Data = None, store: StoreUrl = None) -> None:
-    """Import agencies from CSV: id, name, name_en, kind, email, phone, parent, networks, domains, hosts."""
+    """Import agencies from CSV or XLSX; `agencies export` shows the columns."""
     from console.house import open_house
-    from console.registry import import_csv
+    from console.registry import import_table
 
     with open_house(data, store=store) as house:
-        _report_import(*import_csv(house, file, "agency"))
+        report_import(*import_table(house, file, "agency"))
+
+
+@agencies.command("export")
+def export_agencies(file: Path, data: Data = None, store: StoreUrl = None) -> None:
+    """Write all agencies into FILE.csv or FILE.xlsx, as `import` takes them."""
+    export("agency", file, data, store)
+
+
+Day = Annotated[
+    datetime,
+    typer.Option("--on", formats=["%Y-%m-%d"], help="From which day on; a coming day is waited for."),
+]
+
+
+@agencies.command("rename")
+def rename_agency(
+    agency_id: Annotated[str, typer.Argument(metavar="ID")],
+    name: Annotated[str, typer.Option("--name", help="Its new name.")],
+    on: Day,
+    name_en: Annotated[str, typer.Option("--name-en", help="Its new English name.")] = "",
+    who: Who = "",
+    data: Data = None,
+    store: StoreUrl = None,
+) -> None:
+    """Give an agency another name from a day on; the old one stays in its record."""
+    _change(
+        data, store, kind="rename", of=(agency_id,), name=name, name_en=name_en, day=f"{on:%Y-%m-%d}", by=who
+    )
+
+
+@agencies.command("merge")
+def merge_agencies(
+    agency_ids: Annotated[list[str], typer.Argument(metavar="ID…", help="Those that end.")],
+    into: Annotated[str, typer.Option("--into", metavar="ID", help="Who goes on.")],
+    on: Day,
+    who: Who = "",
+    data: Data = None,
+    store: StoreUrl = None,
+) -> None:
+    """Merge agencies into another on a day: portals, systems, accounts and open tickets follow."""
+    _change(data, store, kind="merge", of=tuple(agency_ids), into=(into,), day=f"{on:%Y-%m-%d}", by=who)
+
+
+@agencies.command("split")
+def split_agency(
+    agency_id: Annotated[str, typer.Argument(metavar="ID", help="The one that ends.")],
+    into: Annotated[list[str], typer.Option("--into", metavar="ID", help="Who goes on; several times.")],
+    on: Day,
+    takes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--takes", metavar="ASSET=AGENCY", help="Who gets a portal or system; the rest goes to the first."
+        ),
+    ] = None,
+    who: Who = "",
+    data: Data = None,
+    store: StoreUrl = None,
+) -> None:
+    """Split an agency on a day: portals, systems and open tickets go to whom they belong."""
+    from citywatch.respond.succession import takes_of
+
+    given = dict(takes_of(takes or ()))
+    _change(
+        data,
+        store,
+        kind="split",
+        of=(agency_id,),
+        into=tuple(into),
+        takes=given,
+        day=f"{on:%Y-%m-%d}",
+        by=who,
+    )
+
+
+@agencies.command("changes")
+def list_changes(data: Data = None, store: StoreUrl = None, json: Json = False) -> None:
+    """List renames, mergers and splits, done and coming."""
+    from citywatch.model import to_doc
+    from citywatch.respond.succession import Succession
+    from console.house import open_house
+
+    columns = (
+        ("day", "Day"),
+        ("kind", "What"),
+        ("of", "Of"),
+        ("into", "Into"),
+        ("name", "Name"),
+        ("done_at", "Done"),
+        ("moved", "Moved"),
+    )
+    with open_house(data, store=store) as house:
+        rows = [to_doc(one) for one in Succession(store=house.store, clock=house.clock).all()]
+        if not json:
+            rows = [
+                row
+                | {"of": " ".join(row["of"]), "into": " ".join(row["into"]), "moved": _moved(row["moved"])}
+                for row in rows
+            ]
+        say.rows(rows, columns, json=json, empty="No agency was renamed, merged or split.")
+
+
+def _moved(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+
+
+def _change(data: Data, store: StoreUrl, **told: Any) -> None:
+    from citywatch.respond.succession import AgencyChange
+    from console.house import open_house
+    from console.registry import change_agencies
+
+    with open_house(data, store=store) as house:
+        change, done = change_agencies(house, AgencyChange(id="", **told))
+        text = (
+            f"done: {_moved(change.moved) or 'nothing else had to move'}"
+            if done
+            else f"waits for {change.day}"
+        )
+        say.err().print(f"{change.kind} of {', '.join(change.of)}: {text}", markup=False)
 
 
 @portals.command("add")
@@ -165,12 +284,18 @@ def remove_portal(portal_id: str, data: Data = None, store: StoreUrl = None) -> 
 
 @portals.command("import")
 def import_portals(file: Path, data: Data = None, store: StoreUrl = None) -> None:
-    """Import portals from CSV: url, name, agency, and optionally id, level, tags, inner_pages, active."""
+    """Import portals (CSV, XLSX): url, name, agency, and if you like id, level, tags, inner_pages, active."""
     from console.house import open_house
-    from console.registry import import_csv
+    from console.registry import import_table
 
     with open_house(data, store=store) as house:
-        _report_import(*import_csv(house, file, "portal"))
+        report_import(*import_table(house, file, "portal"))
+
+
+@portals.command("export")
+def export_portals(file: Path, data: Data = None, store: StoreUrl = None) -> None:
+    """Write all portals into FILE.csv or FILE.xlsx, as `import` takes them."""
+    export("portal", file, data, store)
 
 
 @portals.command("accept")
@@ -216,7 +341,17 @@ def compare_pages(
     problems.end()
 
 
-def _report_import(done: int, errors: list[str]) -> None:
+def export(kind: str, file: Path, data: Data, store: StoreUrl) -> None:
+    """Write everything of a kind into a file."""
+    from console.house import open_house
+    from console.registry import export_table
+
+    with open_house(data, store=store) as house:
+        say.err().print(f"{export_table(house, kind, file)} written to {file}", markup=False)
+
+
+def report_import(done: int, errors: list[str]) -> None:
+    """Tell what came of a table; exit code 3 when something was refused."""
     for error in errors:
         say.err().print(error, markup=False)
     say.err().print(f"{done} taken, {len(errors)} refused", markup=False)

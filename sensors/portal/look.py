@@ -17,6 +17,7 @@ from sensors.portal.exposure import Exposure, find_exposure
 from sensors.portal.fetch import Fetched
 from sensors.portal.leak import Leak, find_leak
 from sensors.portal.page import Page, domain_of
+from sensors.portal.software import software_of
 from sensors.portal.spam import Spam, find_spam
 from sensors.portal.walk import parse_page
 
@@ -103,6 +104,7 @@ def fields_of(look: Look) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     if look.page is not None:
         fields["citywatch.portal.title"] = look.page.title[:500]
+        fields["citywatch.portal.software"] = list(software_of(look.fetched, look.page))
         fields["citywatch.portal.defaced.score"] = look.defaced.score
         fields["citywatch.portal.defaced.signs"] = list(look.defaced.signs)
         fields["citywatch.portal.spam.score"] = look.spam.score

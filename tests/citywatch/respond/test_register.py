@@ -12,12 +12,12 @@ from citywatch.errors import ContentError
 from citywatch.model import Agency, Portal
 from citywatch.respond.register import (
     guarded,
-    plain,
     read_agencies,
     read_portals,
     write_agencies,
     write_portals,
 )
+from citywatch.respond.sheet import plain
 
 
 def agencies_of(path: Path, text: str) -> tuple[list[Agency], list[str]]:
@@ -54,14 +54,14 @@ def test_an_agency_of_a_table_has_its_networks_domains_and_hosts(tmp_path: Path)
         ("id,name,colour\n", "a.csv:1: there is no column 'colour'; columns are: "),
         ("name\nx\n", "a.csv:1: column 'id' is missing; columns are: "),
         ("id,id,name\n", "a.csv:1: column 'id' is there twice"),
-        ("id,name\na,A\n\na,B\n", "a.csv:4: id 'a' is in line 2 already"),
-        ("id,name\n../x,A\n", "a.csv:2: '../x' is not an id; "),
-        ("id,name\na,\n", "a.csv:2: the agency has no name; "),
-        ("id,name,networks\na,A,10.0.0.0/99\n", "a.csv:2: '10.0.0.0/99' is not a network; "),
-        ("id,name,email\na,A,x\n", "a.csv:2: 'x' is not a mail address; "),
+        ("id,name\na,A\n\na,B\n", "a.csv:4: A4 (id): 'a' is in line 2 already"),
+        ("id,name\n../x,A\n", "a.csv:2: A2 (id): '../x' is not an id; "),
+        ("id,name\na,\n", "a.csv:2: B2 (name): the agency has no name; "),
+        ("id,name,networks\na,A,10.0.0.0/99\n", "a.csv:2: C2 (networks): '10.0.0.0/99' is not a network; "),
+        ("id,name,email\na,A,x\n", "a.csv:2: C2 (email): 'x' is not a mail address; "),
         ('id,name\n"a\nb",A\nb,B,C\n', "a.csv:4: 3 cells where the header has 2; "),
         ('id,name\na,"A\n', "a.csv:2: this line is not CSV: "),
-        ("id,name,parent\na,A,a\n", "a.csv:2: the agency is its own parent; "),
+        ("id,name,parent\na,A,a\n", "a.csv:2: C2 (parent): the agency is its own parent; "),
     ],
 )
 def test_what_is_wrong_is_told_with_its_line(tmp_path: Path, text: str, error: str) -> None:
@@ -94,7 +94,7 @@ def test_a_portal_needs_a_url_an_agency_and_a_level_of_one_to_five(tmp_path: Pat
         encoding="utf-8",
     )
     errors: list[ContentError] = []
-    found = list(read_portals(path, errors.append))
+    found = [(row.line, portal) for row, portal in read_portals(path, errors.append)]
     assert found == [
         (
             2,
