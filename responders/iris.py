@@ -13,8 +13,8 @@ from typing import Any, Final
 from citywatch.ports import Effect, Order, Store
 from citywatch.respond.hand_over import Tool, post_json, sharing_of
 from citywatch.respond.observables import observables_of
+from citywatch.respond.run import run_of
 from citywatch.settings import Handover
-from responders.ticket import run_of
 
 _SEVERITY: Final = (2, 3, 1, 5, 6)
 """IRIS's severity ids: informational 2, low 3 (Low), medium 1, high 5, critical 6."""

@@ -16,9 +16,8 @@ from citywatch.clock import Clock
 from citywatch.ports import Effect, Order, Store
 from citywatch.respond.hand_over import Tool, post_json, sharing_of
 from citywatch.respond.observables import is_foreign, observables_of
-from citywatch.respond.run import Run
+from citywatch.respond.run import Run, run_of
 from citywatch.settings import Handover
-from responders.ticket import run_of
 
 _HOME: Final = UUID("6f6b9d3e-2f0e-5b36-8c6f-0b6f0a7a9a10")
 _TYPES: Final[Mapping[str, tuple[str, str]]] = {

@@ -14,8 +14,7 @@ from citywatch.model import repeatable_id
 from citywatch.ports import Effect, Order, Store
 from citywatch.respond.hand_over import sharing_of
 from citywatch.respond.observables import is_foreign, observables_of
-from citywatch.respond.run import Run
-from responders.ticket import run_of
+from citywatch.respond.run import Run, run_of
 
 _HOME: Final = UUID("00abedb4-aa42-466c-9c01-fed23315a9b7")
 """STIX's own namespace for ids made from content."""

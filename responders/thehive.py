@@ -15,8 +15,8 @@ from citywatch.model import repeatable_id
 from citywatch.ports import Effect, Order, Store
 from citywatch.respond.hand_over import TLPS, Tool, post_json, sharing_of
 from citywatch.respond.observables import observables_of
+from citywatch.respond.run import run_of
 from citywatch.settings import Handover
-from responders.ticket import run_of
 
 _TYPES: Final[Mapping[str, str]] = {
     "ip": "ip", "domain": "domain", "url": "url", "sha256": "hash", "md5": "hash", "email": "mail",

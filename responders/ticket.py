@@ -12,7 +12,7 @@ from citywatch.model import AlertState, Change, Evidence, Severity, from_doc, to
 from citywatch.ports import Effect, Order, Store
 from citywatch.respond.case import alerts_of
 from citywatch.respond.lifecycle import Draft, Numbering, change_ticket, noted, open_or_join
-from citywatch.respond.run import Run
+from citywatch.respond.run import Run, run_of
 
 
 class Described(Protocol):
@@ -26,18 +26,6 @@ class Described(Protocol):
 
 Describe = Callable[[str], Described | None]
 """Tells what is kept under a hash."""
-
-
-def run_of(store: Store, order: Order) -> Run:
-    """The run that an order comes from.
-
-    Raises:
-        ActionFailed: there is none.
-    """
-    record = store.get("run", order.run_id)
-    if record is None:
-        raise ActionFailed(order.action, f"run '{order.run_id}' is not in the store", again=False)
-    return from_doc(record.doc, Run)
 
 
 def severity_of(text: object, action: str) -> Severity:

@@ -11,7 +11,7 @@ from citywatch.errors import ActionFailed
 from citywatch.model import Ticket
 from citywatch.ports import Effect, Order, Store
 from citywatch.respond.lifecycle import CLOSED, NotAllowed, change_ticket, move
-from responders.ticket import run_of
+from citywatch.respond.run import run_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

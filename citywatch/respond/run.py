@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from citywatch.model import Alert
+from citywatch.errors import ActionFailed
+from citywatch.model import Alert, from_doc
+from citywatch.ports import Order, Store
 
 SETTLED: Final = frozenset({"done", "skipped", "failed"})
 """States of a step in which nothing more is done about it."""
@@ -88,3 +90,15 @@ class Run:
         """What an outlet is told: the same key means the same effect."""
         again = f"#{state.generation}" if state.generation else ""
         return f"{self.id}:{state.step}:{state.item}{again}"
+
+
+def run_of(store: Store, order: Order) -> Run:
+    """The run that an order comes from.
+
+    Raises:
+        ActionFailed: there is none.
+    """
+    record = store.get("run", order.run_id)
+    if record is None:
+        raise ActionFailed(order.action, f"run '{order.run_id}' is not in the store", again=False)
+    return from_doc(record.doc, Run)
