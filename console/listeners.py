@@ -31,11 +31,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("citywatch")
 
-LOSSES = ("kernel_dropped", "too_long", "cut_off", "lost_flows", "undecoded")
+LOSSES = ("kernel_dropped", "too_long", "cut_off", "lost_flows", "lost_datagrams", "cut_flows", "undecoded")
 """Counts that say that something was sent and is not, or not wholly, told of."""
 PROTOCOLS = ("syslog", "netflow", "sflow")
 _AT_ONCE = 1000
 _NOTE_S = 5.0
+_OF_NOW = {"connections", "open", "cut_flows"}
+"""Counts that are not summed over restarts as they are."""
 
 
 class Notes(Protocol):
@@ -49,6 +51,10 @@ class Reader(Protocol):
     """Reads the messages of one protocol."""
 
     def __call__(self, message: Message) -> list[Event]: ...
+    def due(self, at: float) -> list[Event]: ...
+    @property
+    def open(self) -> int: ...
+    def counts(self) -> Mapping[str, int]: ...
 
 
 class Inlet:
@@ -58,18 +64,16 @@ class Inlet:
         self,
         name: str,
         receiver: Receiver,
-        read: Reader,
+        make: Callable[[], Reader],
         notes: Notes,
         *,
-        own: Callable[[str], Mapping[str, int]] = lambda _: {},
         report: Report,
     ) -> None:
-        """Take the sockets; `own` gives the reader's own counts of an endpoint."""
+        """Take the sockets, with a reader for each."""
         self.name = name
         self._receiver = receiver
-        self._read = read
+        self._readers = {where: make() for where in receiver.endpoints}
         self._notes = notes
-        self._own = own
         self._report = report
         self._before = told_of(notes, name)
         self._start = secrets.token_bytes(8)
@@ -91,9 +95,9 @@ class Inlet:
         Raises:
             JournalFull: it is held, and senders wait.
         """
-        if not self._taken:
-            self._take()
-        if not self._taken:
+        if not self._taken and not self._events:
+            self._take(time.time())
+        if not self._taken and not self._events:
             self._note_quiet()
             return 0
         counts = self._counts()
@@ -102,17 +106,19 @@ class Inlet:
         self._noted, self._events, self._taken = counts, [], 0
         return max(new, 1)
 
-    def _take(self) -> None:
+    def _take(self, now: float) -> None:
         messages = self._receiver.take(_AT_ONCE)
         for message in messages:
-            self._number += 1
-            head = self._start + self._number.to_bytes(8, "big")
-            for place, event in enumerate(self._read(message)):
-                event["event.id"] = sha256(
-                    head + bytes((place & 0xFF, place >> 8 & 0xFF)) + message.data
-                ).hexdigest()[:32]
-                self._events.append(event)
+            self._hold(self._readers[message.where](message), message.data)
         self._taken = len(messages)
+        for reader in self._readers.values():
+            self._hold(reader.due(now), b"")
+
+    def _hold(self, events: list[Event], data: bytes) -> None:
+        for event in events:
+            self._number += 1
+            event["event.id"] = sha256(self._start + self._number.to_bytes(8, "big") + data).hexdigest()[:32]
+        self._events += events
 
     def _note_quiet(self) -> None:
         """Write counts that changed without a message: refusals, drops."""
@@ -129,11 +135,12 @@ class Inlet:
         """Counts since the first start of all; what is open is of now."""
         found: dict[str, dict[str, int]] = {}
         for where, counts in self._receiver.counts.items():
-            now = {**asdict(counts), **self._own(where)}
-            before = self._before.get(where, {})
-            found[where] = {
-                key: held + (0 if key == "connections" else before.get(key, 0)) for key, held in now.items()
-            }
+            reader, before = self._readers[where], self._before.get(where, {})
+            now = {**asdict(counts), **reader.counts()}
+            summed = {key: now.get(key, 0) + before.get(key, 0) for key in {*now, *before} - _OF_NOW}
+            found[where] = summed | {"connections": counts.connections, "open": reader.open}
+            # What was in memory when the service was killed is told of by no event.
+            found[where]["cut_flows"] = before.get("cut_flows", 0) + before.get("open", 0)
         return found
 
     def status(self) -> list[dict[str, Any]]:
@@ -172,6 +179,9 @@ class Inlet:
         self._receiver.stop_reading()
         while self.step():
             pass
+        for reader in self._readers.values():
+            self._hold(reader.due(float("inf")), b"")
+        self.step()
         self._noted_at = 0.0
         self._note_quiet()
 
@@ -256,9 +266,12 @@ def _inlet(name: str, places: list[Endpoint], settings: Settings, notes: Notes, 
         tls: ssl.SSLContext | None = None
         if any(place.kind == "tls" for place in places):
             tls = tls_context(listen.certificate, listen.key, listen.client_ca)
-        read = Arrived(listen.timezone or settings.timezone)
-        return Inlet(name, Receiver(places, limits, tls=tls), read, notes, report=report)
-    raise NotImplementedError(name)
+        timezone = listen.timezone or settings.timezone
+        return Inlet(name, Receiver(places, limits, tls=tls), lambda: Arrived(timezone), notes, report=report)
+    from sensors.arrive.flows import Flows
+
+    receiver = Receiver(places, limits, text=False)
+    return Inlet(name, receiver, lambda: Flows(name, report), notes, report=report)
 
 
 def of_house(house: House) -> list[Inlet]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import typer
 
 from console.cli import say
@@ -21,6 +24,8 @@ _LISTENING = (
     ("too_slow", "Too slow"),
     ("no_handshake", "No handshake"),
     ("kernel_dropped", "Kernel dropped"),
+    ("lost", "Lost on the way"),
+    ("undecoded", "Unreadable"),
 )
 
 
@@ -31,9 +36,14 @@ def listening(data: Data = None, store: StoreUrl = None, json: Json = False) -> 
     from console.listeners import status_of_all
 
     with open_house(data, store=store) as house:
+        rows = [row | {"lost": _lost(row)} for row in status_of_all(house)]
         say.rows(
-            status_of_all(house),
+            rows,
             _LISTENING,
             json=json,
             empty="Nobody has sent anything. Name endpoints under [listen] in citywatch.toml.",
         )
+
+
+def _lost(row: Mapping[str, Any]) -> int:
+    return sum(int(row.get(key, 0)) for key in ("lost_flows", "lost_datagrams", "cut_flows"))

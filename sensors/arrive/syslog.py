@@ -6,6 +6,7 @@ those of files (`sensors.syslog`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from citywatch.model import Event
@@ -30,3 +31,17 @@ class Arrived:
             self._lines = Lines(datetime.fromtimestamp(message.at, UTC), self._timezone, live=True)
             self._until = message.at + _HOUR - message.at % _HOUR
         return [self._lines.arrived(message.data, epoch(message.at), message.sender)]
+
+    def due(self, at: float) -> list[Event]:
+        """Nothing waits here: each message is an event of its own."""
+        del at
+        return []
+
+    @property
+    def open(self) -> int:
+        """Nothing waits here."""
+        return 0
+
+    def counts(self) -> Mapping[str, int]:
+        """The receiver's counts say it all."""
+        return {}

@@ -1,0 +1,1 @@
+"""What do routers and switches tell of the flows that pass them?"""
