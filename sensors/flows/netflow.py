@@ -344,8 +344,13 @@ def _record(values: dict[str, Any], clock: _Clock, now: int, sampling: int) -> R
 
 
 _ASKED = {
-    **{"source4": "target4", "source6": "target6", "sport": "dport", "source_mac": "target_mac"},
-    **{"octets": "back_octets", "packets": "back_packets", "flags": "back_flags"},
+    "source4": "target4",
+    "source6": "target6",
+    "sport": "dport",
+    "source_mac": "target_mac",
+    "octets": "back_octets",
+    "packets": "back_packets",
+    "flags": "back_flags",
 }
 _TURNED = _ASKED | {to: here for here, to in _ASKED.items()}
 
