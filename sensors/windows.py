@@ -51,7 +51,7 @@ CATEGORIES: dict[tuple[str, str], str] = {
     ("Security", "5140"): "file",
     ("Security", "5145"): "file",
 }
-
+_HASHES = frozenset({"SHA256", "MD5", "SHA1"})
 
 Enrich = Callable[[Event], None]
 
@@ -129,10 +129,15 @@ def _ticket(event: Event) -> None:
 
 def _hashes(event: Event) -> None:
     given = _text(event, "Hashes")
-    for part in given.split(",")[:8] if given else ():
-        kind, _, value = part.partition("=")
-        if kind in {"SHA256", "MD5", "SHA1"}:
-            event[f"file.hash.{kind.lower()}"] = value.lower()
+    if given:
+        event.update(_hash_fields(given))
+
+
+@lru_cache(maxsize=20_000)
+def _hash_fields(given: str) -> tuple[tuple[str, str], ...]:
+    """The fields of a program's hashes; the same programs are seen again and again."""
+    parts = (part.partition("=") for part in given.split(",")[:8])
+    return tuple((f"file.hash.{kind.lower()}", value.lower()) for kind, _, value in parts if kind in _HASHES)
 
 
 def _target(event: Event) -> None:

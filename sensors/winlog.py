@@ -11,7 +11,6 @@ from __future__ import annotations
 import tempfile
 import warnings
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
 from typing import IO, Any, Literal, cast
@@ -22,31 +21,14 @@ from citywatch import schema
 from citywatch.model import Event
 from citywatch.ports import Keep, Report
 from sensors.lines import UNREADABLE, Place, Tally, line_id, lines, text_head, unpacked
+from sensors.record_shape import CODES, DATA, FLAT, PLAIN, SYSTEM, Record, at_once, moment
 from sensors.windows import kind_of
 
-Record = dict[str, Any]
-
-MAX_NAMES = 20_000
-MAX_SHAPES = 10_000
-MAX_SECONDS = 4096
 MAX_DOCUMENT = 256 << 20
 """Bytes of the longest JSON export that is one array instead of lines."""
 EVTX = b"ElfFile\x00"
 EVTX_HEADER = 4096
 EVTX_CHUNK = 65_536
-PLAIN = {str, int, float, bool}
-SYSTEM = {
-    "EventID": "event.code",
-    "Channel": "winlog.channel",
-    "Computer": "winlog.computer_name",
-    "Provider_Name": "winlog.provider_name",
-    "EventRecordID": "winlog.record_id",
-    "Level": "winlog.level",
-    "Keywords": "winlog.keywords",
-    "Task": "winlog.task",
-    "Opcode": "winlog.opcode",
-    "TimeCreated": "@timestamp",
-}
 SHIPPERS = {
     "EventTime": "TimeCreated",
     "Hostname": "Computer",
@@ -61,39 +43,9 @@ SHIPPERS = {
 """System names as NXLog and PowerShell's Get-WinEvent write them; used when the log's own are missing."""
 
 
-class _Names(dict[str, str]):
-    """The field of a name of the log; filled as names come, up to a bound."""
-
-    def __missing__(self, name: str) -> str:
-        clean = name.replace(" ", "")
-        field = None
-        if clean and "." not in clean and clean not in schema.fields():
-            field = schema.field_for(name, product="windows")
-        found = field.name if field else f"winlog.event_data.{clean or '_'}"
-        if len(self) < MAX_NAMES:
-            self[name] = found
-        return found
-
-
-_DATA = _Names()
-_FLAT = _Names(SYSTEM)
-_SHAPES: dict[tuple[str, ...], tuple[str, ...]] = {}
-"""The fields of records with these names in this order: most logs have a few dozen shapes."""
-_CODES = frozenset({int, str})
-_EXACT = len("2026-11-22T01:02:03.000000Z")
-_SECONDS: set[str] = set()
-"""Seconds (`2026-11-22T01:02:03.`) that were found to be times: records come many a second."""
-
-
 def _flat(record: Record) -> Event:
     """A record with its names side by side."""
-    names = tuple(record)
-    fields = _SHAPES.get(names)
-    if fields is None:
-        fields = tuple(_FLAT[name] for name in names)
-        if len(_SHAPES) < MAX_SHAPES:
-            _SHAPES[names] = fields
-    return dict(zip(fields, record.values(), strict=True))
+    return dict(zip(map(FLAT.__getitem__, record), record.values(), strict=True))
 
 
 def translate(record: Record, ident: str = "") -> Event:
@@ -109,18 +61,23 @@ def translate(record: Record, ident: str = "") -> Event:
     Raises:
         ValueError: it is no Windows record, or it has no time.
     """
-    event = _flat(record) if "EventID" in record else _nested(record)
+    flat = "EventID" in record
+    known = at_once(record) if flat else None
+    if known is not None:
+        known["event.id"] = ident or _own_id(known)
+        return known
+    event = _flat(record) if flat else _nested(record)
     if not PLAIN.issuperset(map(type, event.values())):
         _plain(event)
     get = event.get
     code = get("event.code")
-    if "winlog.channel" not in event or "@timestamp" not in event or code.__class__ not in _CODES:
+    if "winlog.channel" not in event or "@timestamp" not in event or code.__class__ not in CODES:
         _repair(event, record)
         code = event["event.code"]
     computer = get("winlog.computer_name")
     if computer is not None:
         event["host.name"] = computer
-    event["@timestamp"] = _moment(get("@timestamp"))
+    event["@timestamp"] = moment(get("@timestamp"))
     keywords = get("winlog.keywords")
     if keywords.__class__ is not list and keywords is not None:
         event["winlog.keywords"] = [keywords]
@@ -134,30 +91,6 @@ def translate(record: Record, ident: str = "") -> Event:
 
 def _own_id(event: Event) -> str:
     return blake2b(orjson.dumps(event), digest_size=16, person=b"winlog").hexdigest()
-
-
-def _moment(raw: object) -> str:
-    """The time as events carry it. Raises ValueError when there is none."""
-    if isinstance(raw, str) and len(raw) >= 19:  # noqa: PLR2004 - down to the second
-        known = raw[:20] in _SECONDS and len(raw) == _EXACT and raw[26] == "Z"
-        if known and raw.isascii() and raw[20:26].isdigit():
-            return raw
-        if len(raw) == _EXACT and raw[26] == "Z" and raw[10] == "T" and raw[:4] > "1600":
-            datetime.fromisoformat(raw)
-            if len(_SECONDS) >= MAX_SECONDS:
-                _SECONDS.clear()
-            _SECONDS.add(raw[:20])
-            return raw
-        text = raw.removesuffix(" UTC")
-        if text.startswith("/Date(") and text[6:19].isdigit():
-            found = datetime.fromtimestamp(int(text[6:19]) / 1000, UTC)
-        else:
-            found = datetime.fromisoformat(text)
-        if found.tzinfo is None:
-            found = found.replace(tzinfo=UTC)
-        if found.year > 1600:  # noqa: PLR2004 - the first year of Windows time
-            return found.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    raise ValueError("the record has no time (TimeCreated)")
 
 
 def _repair(event: Event, record: Record) -> None:
@@ -270,7 +203,7 @@ def _data(data: Any) -> Event:
             str(_attribute(item, "Name")): _attribute(item, "#text") for item in cast("list[Record]", inner)
         }
         found = {**{name: value for name, value in found.items() if name != "Data"}, **named}
-    event = {_DATA[name]: value for name, value in found.items() if name[0:1] not in "#@"}
+    event = {DATA[name]: value for name, value in found.items() if name[0:1] not in "#@"}
     for name in SYSTEM.keys() & found.keys():
         event[f"winlog.event_data.{name}"] = found[name]
     return event
