@@ -127,6 +127,18 @@ class Fetch:
     max_bytes: int = 5_000_000
     max_redirects: int = 5
     concurrency: int = 32
+    retries: int = 1
+    """How often a page is asked for again when the line broke or the server was busy."""
+    per_server: float = 10.0
+    """Requests a second to one address, over all its portals; 0: no limit."""
+    robots: bool = True
+    """Crawl only what robots.txt allows; pages that an agency named are looked at anyway."""
+    proxy: str = ""
+    """Go out through this proxy (`http://proxy:3128`); names are checked here before it is asked."""
+    second_proxy: str = ""
+    """A proxy elsewhere, through which something grave is looked at once more before it is told."""
+    keep_bodies: bool = False
+    """Keep every body that differs from the last one, by its hash, for `citywatch portals warc`."""
     user_agent: str = "CityWatch/0.1 (+security monitoring of the city's portals)"
 
 

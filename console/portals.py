@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from citywatch.clock import parse_stamp, stamp
+from citywatch.clock import stamp
 from citywatch.errors import CityWatchError
 from citywatch.model import Event, Portal
 from citywatch.ports import Query, Report
@@ -18,13 +19,11 @@ from console.witnesses import count
 
 if TYPE_CHECKING:
     from console.house import House
-    from sensors.portal.baseline import Baseline
-    from sensors.portal.visit import Visit
+    from sensors.portal.visit import PortalSensor, Visit
 
 Tell = Callable[[str], object]
-
-PACE = {1: 6.0, 2: 3.0, 3: 1.0, 4: 0.5, 5: 0.2}
-"""How often a portal of each level is visited, in units of `[watch] portal_every_s`."""
+Make = Callable[["House"], "PortalSensor"]
+"""Makes a sensor, inside a running event loop."""
 
 
 def scan(house: House, ids: Sequence[str], *, deep: bool, tell: Tell) -> list[dict[str, Any]]:
@@ -77,83 +76,69 @@ def _alerts_since(house: House, began: str) -> dict[str, list[str]]:
             return raised
 
 
-def visit(house: House, portals: Sequence[Portal], *, deep: bool, tell: Tell) -> list[Visit]:
-    """Visit portals; their events go into the journal, their baselines into the store, as each visit ends."""
+def visit(
+    house: House, portals: Sequence[Portal], *, deep: bool, tell: Tell, make: Make | None = None
+) -> list[Visit]:
+    """Visit portals; their events go into the journal, their baselines into the store, as the visits end.
+
+    Args:
+        house: the installation.
+        portals: whom.
+        deep: also inner pages, the site map and what should not be public.
+        tell: is told how far it has come.
+        make: makes the sensor, for measurements.
+    """
+    from console.visits import Keeper
+
     visits: list[Visit] = []
+    keeper = Keeper(house)
 
     def done(each: Visit) -> None:
         visits.append(each)
-        house.journal.append(list(each.events))
-        _remember(house, each)
+        keeper.add(each)
         count(house, each)
         tell(f"visited {len(visits)} of {len(portals)}: {each.portal.name}")
 
-    asyncio.run(_visit(house, portals, deep, done))
+    try:
+        asyncio.run(_visit(house, portals, done, make or partial(_sensor, deep=deep)))
+    finally:
+        keeper.flush()
     return visits
 
 
-async def _visit(house: House, portals: Sequence[Portal], deep: bool, done: Callable[[Visit], None]) -> None:  # noqa: FBT001 - passed on
-    from console.witnesses import witnesses
-    from sensors.portal.view import DESKTOP, MOBILE, SEARCH
-    from sensors.portal.visit import Budget, PortalSensor
+async def _visit(
+    house: House,
+    portals: Sequence[Portal],
+    done: Callable[[Visit], None],
+    make: Make,
+) -> None:
+    from console.cares import Cares
+    from console.visits import StoredFaces, StoredMemories
 
-    asked = witnesses(house)
-    budget = (
-        Budget(witnesses=asked, ask_all=True)
-        if deep
-        else Budget(views=(DESKTOP, MOBILE, SEARCH), inner_pages=2, witnesses=asked)
-    )
-    sensor = PortalSensor(house.settings.fetch, house.clock, keep=house.evidence.keep, budget=budget)
+    ids = [portal.id for portal in portals]
+    cares = Cares(house)
+    sensor = make(house)
     try:
-        await sensor.visit_many(portals, baselines(house, portals), done, report=house.pulse.problem)
+        await sensor.visit_many(
+            portals,
+            StoredFaces(house.store, ids),
+            done,
+            report=house.pulse.problem,
+            memories=StoredMemories(house.store, ids),
+            cares={portal.id: cares.of(portal) for portal in portals},
+        )
     finally:
         await sensor.close()
 
 
-def baselines(house: House, portals: Sequence[Portal]) -> Mapping[str, Baseline]:
-    """The baselines of portals, where they have one."""
-    from console.faces import from_record
+def _sensor(house: House, *, deep: bool = True, night: bool = False) -> PortalSensor:
+    """The sensor of an installation; to be made inside a running event loop."""
+    from console.witnesses import witnesses
+    from sensors.portal.visit import BRIEF, NIGHT, Budget, PortalSensor
 
-    records = house.store.get_many("baseline", [portal.id for portal in portals])
-    return {key: from_record(record.doc) for key, record in records.items()}
-
-
-def _remember(house: House, each: Visit) -> None:
-    from console.faces import to_record
-
-    portal = each.portal
-    house.store.put_many("baseline", {portal.id: to_record(each.baseline)})
-    house.store.put_many(
-        "visit",
-        {
-            portal.id: {
-                "portal": portal.id,
-                "at": stamp(house.clock()),
-                "available": each.available,
-                "error": each.error,
-                "took_ms": each.took_ms,
-            }
-        },
-    )
-
-
-def visit_due(house: House) -> int:
-    """Visit the portals whose time has come, by their level; give how many."""
-    portals = active_portals(house)
-    seen = house.store.get_many("visit", [portal.id for portal in portals])
-    now = house.clock()
-    due = [
-        portal
-        for portal in portals
-        if portal.id not in seen or parse_stamp(str(seen[portal.id].doc["at"])) + _pace(house, portal) <= now
-    ]
-    if due:
-        visit(house, due, deep=False, tell=lambda _: None)
-    return len(due)
-
-
-def _pace(house: House, portal: Portal) -> timedelta:
-    return timedelta(seconds=house.settings.watch.portal_every_s * PACE[min(max(portal.level, 1), 5)])
+    budget = NIGHT if night else Budget() if deep else BRIEF
+    budget = replace(budget, witnesses=witnesses(house), ask_all=deep)
+    return PortalSensor(house.settings.fetch, house.clock, keep=house.evidence.keep, budget=budget)
 
 
 def accept(house: House, portal_id: str, *, by: str = "") -> str:
@@ -163,7 +148,7 @@ def accept(house: House, portal_id: str, *, by: str = "") -> str:
 
     portal = portal_of(house, portal_id)
     seen: list[Visit] = []
-    asyncio.run(_visit(house, [portal], True, seen.append))  # noqa: FBT003 - one flag, named at its definition
+    asyncio.run(_visit(house, [portal], seen.append, _sensor))
     if not seen or not seen[0].available:
         why = seen[0].error if seen else "the visit broke"
         raise CityWatchError(f"{portal_id}: cannot be accepted now, it did not answer with a page: {why}")
@@ -178,7 +163,7 @@ def recheck(house: House, portal_id: str) -> Mapping[str, Any]:
 
     portal = portal_of(house, portal_id)
     seen: list[Visit] = []
-    asyncio.run(_visit(house, [portal], True, seen.append))  # noqa: FBT003 - one flag, named at its definition
+    asyncio.run(_visit(house, [portal], seen.append, _sensor))
     if not seen:
         return {
             "portal": portal_id,

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from console.house import House
     from console.listeners import Inlet
     from console.live import Live
+    from console.rounds import Rounds
 
 log = logging.getLogger("citywatch")
 
@@ -57,6 +58,7 @@ class Service:
         self._threads: list[Thread] = []
         self._live: Live | None = None
         self._inlets: list[Inlet] = []
+        self._rounds: Rounds | None = None
 
     def start(self) -> None:
         """Open everything that could be missing or wrong, then start the loops.
@@ -93,6 +95,8 @@ class Service:
             thread.join(timeout=60)
         for inlet in self._inlets:
             inlet.close()
+        if self._rounds is not None:
+            self._rounds.close()
         if self._live is not None:
             self._live.close()
         self._tell_arrived()
@@ -132,6 +136,7 @@ class Service:
         from console.nightly import Night
         from console.outbound import Outbound
         from console.reload import Reload
+        from console.rounds import Rounds
 
         house = self._house
         shipper = Shipper(house.journal, house.store)
@@ -145,7 +150,8 @@ class Service:
             if house.settings.webhook.url and house.settings.webhook.changes:
                 outbound = Outbound(house.store, house.clock, house.settings.webhook)
                 yield Part(name="outbound", step=outbound.step, pause_s=3.0)
-            yield Part(name="portals", step=self._portals, pause_s=5.0)
+            self._rounds = Rounds(house)
+            yield Part(name="portals", step=self._rounds.step, pause_s=1.0)
             yield Part(name="sla", step=Deadlines(house).step, pause_s=5.0)
             yield Part(name="nightly", step=Night(house).tick, pause_s=20.0)
         if house.settings.network.interfaces and not self._until_idle:
@@ -216,11 +222,6 @@ class Service:
     def _judge(self) -> int:
         judged = self._house.judge.step()
         return judged + self._house.judge.flush()
-
-    def _portals(self) -> int:
-        from console.portals import visit_due
-
-        return visit_due(self._house)
 
     def _guard(self) -> int:
         """The capture process is at work, and what it counts is seen."""

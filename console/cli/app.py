@@ -18,6 +18,7 @@ from console.cli import (
     measures,
     network,
     playbooks,
+    portal_care,
     register,
     reports,
     rules,
@@ -94,6 +95,7 @@ app.command(rich_help_panel=_WORK)(measures.law)
 app.command(rich_help_panel=_WORK)(reports.report)
 app.add_typer(audit.audit, name="audit", rich_help_panel=_WORK)
 app.add_typer(register.portals, name="portals", rich_help_panel=_WORK)
+register.portals.command("care")(portal_care.care)
 app.add_typer(register.agencies, name="agencies", rich_help_panel=_WORK)
 app.add_typer(systems.systems, name="systems", rich_help_panel=_WORK)
 app.add_typer(indicators.indicators, name="indicators", rich_help_panel=_CONTENT)

@@ -14,15 +14,15 @@ from sensors.portal.fetch import Fetched
 from sensors.portal.look import Look, fields_of
 
 
-def page_event(portal: Portal, look: Look, baseline: Baseline, *, at: datetime, kept: str) -> Event:
-    """One look at one page in one view."""
+def page_event(portal: Portal, look: Look, baseline: Baseline | None, *, at: datetime, kept: str) -> Event:
+    """One look at one page in one view; without a baseline when nothing was compared."""
     fetched = look.fetched
     event = _start(portal, fetched, at=at, dataset="portal.page", what=f"{look.view} {look.path}")
     event["event.outcome"] = "success" if fetched.available else "failure"
     event["citywatch.portal.view"] = look.view
     event["citywatch.portal.page"] = "home" if look.path == "/" else "inner"
     event["citywatch.portal.available"] = fetched.available
-    if baseline.visits:
+    if baseline is not None and baseline.visits:
         event["citywatch.portal.baseline"] = str(baseline.version)
     event |= fields_of(look)
     event |= _certificate(fetched, baseline, at)
@@ -98,7 +98,7 @@ def _answer(fetched: Fetched) -> dict[str, Any]:
     return fields
 
 
-def _certificate(fetched: Fetched, baseline: Baseline, at: datetime) -> dict[str, Any]:
+def _certificate(fetched: Fetched, baseline: Baseline | None, at: datetime) -> dict[str, Any]:
     shown = fetched.certificate
     if shown is None:
         return {}
@@ -116,7 +116,7 @@ def _certificate(fetched: Fetched, baseline: Baseline, at: datetime) -> dict[str
     }
     if shown.not_after:
         fields["citywatch.portal.certificate.days_left"] = (parse_stamp(shown.not_after) - at).days
-    if baseline.certificate and baseline.certificate != shown.sha256:
+    if baseline is not None and baseline.certificate and baseline.certificate != shown.sha256:
         fields["citywatch.portal.certificate.changed"] = True
         fields["citywatch.portal.certificate.issuer_changed"] = baseline.issuer != shown.issuer
     return {name: value for name, value in fields.items() if value not in ("", [])}

@@ -1,8 +1,9 @@
 """How is a stranger's URL fetched without it hurting us?
 
-The connected address is checked in the socket factory, on every hop; redirects are followed here, not by the
-library; bytes, time, redirects, decompression and headers are capped; a certificate is kept even when it is
-invalid, with the reason. A `Conversation` keeps connections to one portal open over its views and probes.
+The connected address is checked in the socket factory, on every hop (`handshake`); redirects are followed
+here, not by the library; bytes, time, redirects, decompression and headers are capped (`answer`);
+certificates are kept even when they are invalid, with the reason. A `Conversation` keeps connections to one
+portal open over its views and probes, and is polite to the server (`polite`).
 """
 
 from __future__ import annotations
@@ -13,107 +14,29 @@ import ssl
 import time
 import zlib
 from collections.abc import Mapping
-from contextlib import suppress
-from contextvars import ContextVar
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import replace
+from functools import lru_cache
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
-from citywatch.errors import RefusedAddress
 from citywatch.settings import Fetch
 from sensors.portal.address import may_connect
+from sensors.portal.answer import CHUNK, Fetched, Progress, headers_of, read_body
 from sensors.portal.certificate import Certificate, read_certificate, reason_of
+from sensors.portal.handshake import BOX, Box, lax, open_socket, strict
+from sensors.portal.polite import Pace, pause_before_retry
 from sensors.portal.resolve import PortalResolver
 
+__all__ = ["Conversation", "Fetched", "Fetcher"]
+
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_CHUNK = 65_536
 _MAX_URL = 4_096
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fetched:
-    """What came of one URL. `error` is empty when a whole answer came, whatever its status."""
-
-    url: str
-    final_url: str
-    status: int = 0
-    headers: tuple[tuple[str, str], ...] = ()
-    body: bytes = b""
-    redirects: tuple[str, ...] = ()
-    error: str = ""
-    """refused_address, timeout, too_large, too_many_redirects, bad_redirect, dns, connect, tls, protocol,
-    bad_url, decompression, cut_off."""
-    detail: str = ""
-    address: str = ""
-    certificate: Certificate | None = None
-    took_ms: int = 0
-
-    def header(self, name: str) -> str:
-        """The first header of this name, or nothing."""
-        return next((value for key, value in self.headers if key.lower() == name.lower()), "")
-
-    @property
-    def available(self) -> bool:
-        """A page came: an answer below 400, whole or cut at our own limit."""
-        return 0 < self.status < 400 and self.error in {"", "too_large"}  # noqa: PLR2004 - HTTP status class
-
-
-@dataclass(slots=True)
-class _Box:
-    """What the sockets and handshakes of one conversation saw."""
-
-    allow_loopback: bool
-    addresses: list[str] = field(default_factory=list[str])
-    refused: str = ""
-    handshakes: dict[str, tuple[bytes, str, str]] = field(default_factory=dict[str, tuple[bytes, str, str]])
-
-
-_BOX: ContextVar[_Box] = ContextVar("_BOX")
-"""Sockets are opened and handshakes made in callbacks that inherit the context of the fetch."""
-
-
-class _Handshake(ssl.SSLObject):
-    """Keeps the peer's certificate: aiohttp gives a connection back before anyone could ask for it."""
-
-    def do_handshake(self) -> None:
-        super().do_handshake()
-        cipher = self.cipher()
-        seen = (self.getpeercert(binary_form=True) or b"", self.version() or "", cipher[0] if cipher else "")
-        _BOX.get().handshakes[self.server_hostname or ""] = seen
-
-
-def _open_socket(addr_info: tuple[Any, ...]) -> socket.socket:
-    family, kind, protocol, _, place = addr_info
-    box = _BOX.get()
-    if not may_connect(str(place[0]), allow_loopback=box.allow_loopback):
-        box.refused = str(place[0])
-        raise RefusedAddress(f"{place[0]} is not an address that a portal may have")
-    box.addresses.append(str(place[0]))
-    return socket.socket(family=family, type=kind, proto=protocol)
-
-
-@cache
-def _strict(ca_file: str) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=ca_file or None)
-    context.sslobject_class = _Handshake
-    return context
-
-
-@cache
-def _lax() -> ssl.SSLContext:
-    """Looks at a portal whose certificate or protocol is bad; nothing secret is ever sent."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
-    context.set_ciphers("ALL:@SECLEVEL=0")
-    context.sslobject_class = _Handshake
-    return context
+_AGAIN = frozenset({"connect", "cut_off", "dns"})
+_AGAIN_STATUS = frozenset({429, 502, 503, 504})
 
 
 class Fetcher:
@@ -129,14 +52,15 @@ class Fetcher:
         self, settings: Fetch, *, resolver: AbstractResolver | None = None, ca_file: str = ""
     ) -> None:
         self.settings = settings
-        self.strict = _strict(ca_file)
-        self.lax = _lax()
+        self.strict = strict(ca_file)
+        self.lax = lax()
+        self.pace = Pace(settings.per_server)
         self._own = PortalResolver(settings.concurrency) if resolver is None else None
         self.resolver: AbstractResolver = resolver or self._own or PortalResolver(1)
 
-    def open(self) -> Conversation:
-        """Begin a conversation with one portal."""
-        return Conversation(self)
+    def open(self, proxy: str = "") -> Conversation:
+        """Begin a conversation with one portal, over a proxy other than the set one where it is named."""
+        return Conversation(self, proxy or self.settings.proxy)
 
     async def close(self) -> None:
         """Let the resolver's threads go."""
@@ -144,33 +68,20 @@ class Fetcher:
             await self._own.shut_down()
 
 
-@dataclass(slots=True)
-class _Progress:
-    """How far one fetch has come, so that what is there is kept when it breaks off."""
-
-    url: str
-    status: int = 0
-    headers: tuple[tuple[str, str], ...] = ()
-    body: bytearray = field(default_factory=bytearray)
-    redirects: list[str] = field(default_factory=list[str])
-    cookies: dict[str, str] = field(default_factory=dict[str, str])
-    error: str = ""
-    detail: str = ""
-
-
 class Conversation:
     """Fetches of one portal, over connections that stay open between them. An async context manager."""
 
-    def __init__(self, fetcher: Fetcher) -> None:
+    def __init__(self, fetcher: Fetcher, proxy: str = "") -> None:
         self._fetcher = fetcher
         self._settings = fetcher.settings
-        self._box = _Box(allow_loopback=fetcher.settings.allow_loopback)
+        self._proxy = proxy
+        self._box = Box(allow_loopback=fetcher.settings.allow_loopback, proxied=bool(proxy))
         self._bad: dict[str, str] = {}
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
         connector = aiohttp.TCPConnector(
-            socket_factory=_open_socket,
+            socket_factory=open_socket,
             resolver=self._fetcher.resolver,
             limit=8,
             ttl_dns_cache=10,
@@ -182,7 +93,7 @@ class Conversation:
             auto_decompress=False,
             trust_env=False,
             timeout=aiohttp.ClientTimeout(total=None),
-            read_bufsize=_CHUNK,
+            read_bufsize=CHUNK,
         )
         return self
 
@@ -193,7 +104,13 @@ class Conversation:
             await self._session.close()
 
     async def fetch(
-        self, url: str, headers: Mapping[str, str], *, max_bytes: int = 0, timeout_s: float = 0
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        *,
+        max_bytes: int = 0,
+        timeout_s: float = 0,
+        retries: int | None = None,
     ) -> Fetched:
         """Get a URL, following redirects; never raises for what the other side does.
 
@@ -202,22 +119,35 @@ class Conversation:
             headers: the view's own request headers.
             max_bytes: smaller than the settings' own cap, for probes.
             timeout_s: smaller than the settings' own limit, for probes.
+            retries: how often to ask again when the line broke; as set when None.
         """
-        _BOX.set(self._box)
-        self._box.refused = ""
-        progress = _Progress(url=url)
-        began = time.monotonic()
+        most = self._settings.retries if retries is None else retries
         limit = min(max_bytes or self._settings.max_bytes, self._settings.max_bytes)
+        patience = min(timeout_s or self._settings.timeout_s, self._settings.timeout_s)
+        began = time.monotonic()
+        attempt = 1
+        while True:
+            fetched = await self._once(url, headers, limit, patience)
+            broken = fetched.error in _AGAIN or fetched.status in _AGAIN_STATUS
+            if not broken or attempt > most or time.monotonic() - began > patience:
+                return fetched if attempt == 1 else replace(fetched, attempts=attempt)
+            await asyncio.sleep(pause_before_retry(attempt, fetched.header("Retry-After")))
+            attempt += 1
+
+    async def _once(self, url: str, headers: Mapping[str, str], limit: int, patience: float) -> Fetched:
+        BOX.set(self._box)
+        self._box.refused = ""
+        progress = Progress(url=url)
+        began = time.monotonic()
         try:
-            async with asyncio.timeout(min(timeout_s or self._settings.timeout_s, self._settings.timeout_s)):
+            async with asyncio.timeout(patience):
                 await self._follow(progress, headers, limit)
         except (OSError, aiohttp.ClientError, zlib.error, ValueError) as error:
             progress.error, progress.detail = self._explain(error)
-        took = int((time.monotonic() - began) * 1000)
-        return self._finish(url, progress, took)
+        return self._finish(url, progress, int((time.monotonic() - began) * 1000))
 
-    def _finish(self, url: str, progress: _Progress, took: int) -> Fetched:
-        host = _host(progress.url)
+    def _finish(self, url: str, progress: Progress, took: int) -> Fetched:
+        certificate, chain = self._shown(progress.url)
         return Fetched(
             url=url,
             final_url=progress.url,
@@ -227,29 +157,35 @@ class Conversation:
             redirects=tuple(progress.redirects),
             error=progress.error,
             detail=progress.detail[:300],
-            address=self._box.addresses[-1] if self._box.addresses else "",
-            certificate=self._certificate(host) if progress.url.startswith("https:") else None,
+            address="" if self._proxy else self._box.address,
+            certificate=certificate,
+            chain=chain,
             took_ms=took,
         )
 
-    def _certificate(self, host: str) -> Certificate | None:
+    def _shown(self, url: str) -> tuple[Certificate | None, tuple[bytes, ...]]:
+        if not url.startswith("https:"):
+            return None, ()
+        host = _host(url)
         seen = self._box.handshakes.get(host)
-        if seen is None or not seen[0]:
-            return None
-        return read_certificate(
-            seen[0], version=seen[1].removeprefix("TLSv"), cipher=seen[2], problem=self._bad.get(host, "")
+        if seen is None or not seen.certificate:
+            return None, ()
+        shown = _read(
+            seen.certificate, seen.version.removeprefix("TLSv"), seen.cipher, self._bad.get(host, "")
         )
+        return shown, seen.chain
 
-    async def _follow(self, progress: _Progress, headers: Mapping[str, str], limit: int) -> None:
+    async def _follow(self, progress: Progress, headers: Mapping[str, str], limit: int) -> None:
         for _ in range(self._settings.max_redirects + 1):
             target = _checked(progress.url)
+            await self._turn(target)
             response = await self._answer(target, headers, progress.cookies)
             try:
                 progress.status = response.status
-                progress.headers = _headers(response)
+                progress.headers = headers_of(response)
                 location = response.headers.get("Location", "")
                 if response.status not in _REDIRECTS or not location:
-                    await _read(response, progress, limit)
+                    await read_body(response, progress, limit)
                     return
                 progress.cookies.update({key: morsel.value for key, morsel in response.cookies.items()})
                 progress.redirects.append(progress.url)
@@ -260,6 +196,18 @@ class Conversation:
                 return
         progress.error, progress.detail = "too_many_redirects", progress.url
 
+    async def _turn(self, target: URL) -> None:
+        """Wait for our turn at this server; through a proxy, see that the name leads nowhere inside."""
+        address = self._box.address
+        if not (self._box.allow_loopback and address.startswith(("127.", "::1"))):
+            await self._fetcher.pace.turn(address or target.host or "")
+        if not self._proxy:
+            return
+        for found in await self._fetcher.resolver.resolve(target.host or "", target.port or 0):
+            if not may_connect(found["host"], allow_loopback=self._box.allow_loopback):
+                self._box.refused = found["host"]
+                raise OSError(f"{found['host']} is not an address that a portal may have")
+
     async def _answer(
         self, url: URL, headers: Mapping[str, str], cookies: Mapping[str, str]
     ) -> aiohttp.ClientResponse:
@@ -268,16 +216,16 @@ class Conversation:
         sent = {**headers, "Accept-Encoding": "gzip, deflate"}
         if cookies:
             sent["Cookie"] = "; ".join(f"{key}={value}" for key, value in cookies.items())
-        host = url.host or ""
+        proxy, get, host = self._proxy or None, self._session.get, url.host or ""
         if host not in self._bad:
             try:
-                return await self._session.get(url, headers=sent, allow_redirects=False)
+                return await get(url, headers=sent, allow_redirects=False, proxy=proxy)
             except aiohttp.ClientConnectorCertificateError as error:
                 code = getattr(error.certificate_error, "verify_code", 0)
                 self._bad[host] = reason_of(code)
             except aiohttp.ClientConnectorSSLError:
                 self._bad[host] = "weak_protocol"
-        return await self._session.get(url, headers=sent, allow_redirects=False, ssl=self._fetcher.lax)
+        return await get(url, headers=sent, allow_redirects=False, proxy=proxy, ssl=self._fetcher.lax)
 
     def _explain(self, error: BaseException) -> tuple[str, str]:
         if self._box.refused:
@@ -291,7 +239,8 @@ class Conversation:
 _WORDS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
     ((TimeoutError,), "timeout"),
     ((aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError), "bad_url"),
-    ((aiohttp.ClientConnectorDNSError,), "dns"),
+    ((aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError), "proxy"),
+    ((aiohttp.ClientConnectorDNSError, socket.gaierror), "dns"),
     ((aiohttp.ClientSSLError, ssl.SSLError), "tls"),
     ((aiohttp.ClientConnectorError, ConnectionError), "connect"),
     ((aiohttp.ClientPayloadError,), "cut_off"),
@@ -299,6 +248,11 @@ _WORDS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
     ((zlib.error,), "decompression"),
     ((ValueError,), "bad_url"),
 )
+
+
+@lru_cache(maxsize=4096)
+def _read(der: bytes, version: str, cipher: str, problem: str) -> Certificate:
+    return read_certificate(der, version=version, cipher=cipher, problem=problem)
 
 
 def _host(url: str) -> str:
@@ -317,7 +271,7 @@ def _checked(url: str) -> URL:
     return parsed.with_user(None).with_fragment(None)
 
 
-def _step(progress: _Progress, here: URL, location: str) -> None:
+def _step(progress: Progress, here: URL, location: str) -> None:
     try:
         joined = here.join(URL(location[:_MAX_URL]))
     except ValueError as error:
@@ -329,41 +283,3 @@ def _step(progress: _Progress, here: URL, location: str) -> None:
     if joined.host != here.host:
         progress.cookies.clear()
     progress.url = str(joined)
-
-
-def _headers(response: aiohttp.ClientResponse) -> tuple[tuple[str, str], ...]:
-    return tuple((key[:100], value[:4096]) for key, value in list(response.headers.items())[:128])
-
-
-async def _read(response: aiohttp.ClientResponse, progress: _Progress, limit: int) -> None:
-    """Read and unpack up to `limit` bytes; a small answer that unpacks to much stops there too."""
-    coding = response.headers.get("Content-Encoding", "identity").strip().lower()
-    unpack = _unpacker(coding)
-    raw = 0
-    async for chunk in response.content.iter_chunked(_CHUNK):
-        raw += len(chunk)
-        try:
-            _take(progress.body, chunk, unpack, limit)
-        except zlib.error:
-            if coding != "deflate" or progress.body:
-                raise
-            unpack = zlib.decompressobj(-15)  # some servers send raw deflate, which RFC 9110 notes
-            _take(progress.body, chunk, unpack, limit)
-        if max(raw, len(progress.body)) > limit:
-            del progress.body[limit:]
-            progress.error, progress.detail = "too_large", f"more than {limit} bytes"
-            return
-
-
-def _unpacker(coding: str) -> Any:
-    if coding in {"gzip", "x-gzip"}:
-        return zlib.decompressobj(31)
-    return zlib.decompressobj() if coding == "deflate" else None
-
-
-def _take(body: bytearray, chunk: bytes, unpack: Any, limit: int) -> None:
-    if unpack is None:
-        body.extend(chunk[: limit + 1 - len(body)])
-        return
-    with suppress(EOFError):
-        body.extend(unpack.decompress(chunk, limit + 1 - len(body)))

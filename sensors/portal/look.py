@@ -45,10 +45,16 @@ class Look:
     """What it shows, grown from the face before."""
     dangerous: tuple[str, ...] = ()
     cloaked: bool = False
+    unchanged: bool = False
+    """It was judged before, was quiet, and is the same still: nothing of it was judged anew."""
+    unconfirmed: tuple[str, ...] = ()
+    """What a first look showed and a second one, over a fresh connection, did not."""
 
     @property
     def quiet(self) -> bool:
         """Nothing in it keeps a baseline from learning it."""
+        if self.unchanged:
+            return True
         change = self.difference.text if self.difference is not None else 0.0
         return (
             self.page is not None
@@ -60,13 +66,46 @@ class Look:
         )
 
 
-def look_at(fetched: Fetched, before: Face | None, *, path: str, view: str) -> Look:
-    """Let every witness see one fetched page; an answer that is no HTML is judged by its text alone."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What a page says by itself, whatever its baseline: the costly part, the same for the same bytes."""
+
+    page: Page
+    spam: Spam
+    defaced: Defaced
+    exposure: Exposure | None
+    leak: Leak
+
+
+def read(fetched: Fetched) -> Reading:
+    """Let every witness that needs no baseline see one fetched page."""
+    page = parse_page(fetched.body, fetched.final_url, fetched.header("Content-Type"))
+    return Reading(
+        page=page,
+        spam=find_spam(page),
+        defaced=judge_defaced(page),
+        exposure=find_exposure(page),
+        leak=find_leak([*(block.text for block in page.blocks), *page.comments]),
+    )
+
+
+def look_at(
+    fetched: Fetched, before: Face | None, *, path: str, view: str, reading: Reading | None = None
+) -> Look:
+    """Let every witness see one fetched page; an answer that is no HTML is judged by its text alone.
+
+    Args:
+        fetched: what came.
+        before: what the page looked like when nothing was wrong.
+        path: where on the portal it is.
+        view: as whom we looked.
+        reading: of the same bytes, when they were read before (in another view).
+    """
     if not fetched.available:
         return Look(path=path, view=view, fetched=fetched, dangerous=tuple(_led_away(fetched)))
-    page = parse_page(fetched.body, fetched.final_url, fetched.header("Content-Type"))
+    reading = reading or read(fetched)
+    page, spam, defaced = reading.page, reading.spam, reading.defaced
     difference = compare(before, page) if before is not None else None
-    spam, defaced = find_spam(page), judge_defaced(page)
     now = face_of(page, path=path, view=view, spam=spam.score, defaced=defaced.score)
     if before is not None:
         spam, defaced = _beyond(spam, defaced, before)
@@ -78,8 +117,8 @@ def look_at(fetched: Fetched, before: Face | None, *, path: str, view: str) -> L
         difference=difference,
         spam=spam,
         defaced=defaced,
-        exposure=find_exposure(page),
-        leak=find_leak([*(block.text for block in page.blocks), *page.comments]),
+        exposure=reading.exposure,
+        leak=reading.leak,
         face=grow(before, now, page) if before is not None else now,
         dangerous=tuple(dict.fromkeys((*(difference.dangerous if difference else ()), *_led_away(fetched)))),
     )
@@ -110,6 +149,7 @@ def fields_of(look: Look) -> dict[str, Any]:
         fields["citywatch.portal.spam.score"] = look.spam.score
     if look.cloaked:
         fields["citywatch.portal.cloaked"] = True
+    fields["citywatch.portal.unconfirmed"] = list(look.unconfirmed)
     fields["citywatch.portal.change.dangerous"] = list(look.dangerous)
     fields |= _found(look)
     if look.difference is not None:

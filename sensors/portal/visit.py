@@ -1,8 +1,9 @@
 """What does a visit to a portal see?
 
 `PortalSensor.visit` looks at a portal in every view, follows a few of its pages, probes for what should not
-be public, and gives events, evidence and the grown baseline. `visit_many` visits many at once: one that is
-dead or slow delays no other.
+be public, and gives events, evidence and the grown baseline. What is as it was on the last visit is neither
+parsed nor told (`memory`); what is grave is looked at twice (`confirm`). `visit_many` visits many at once:
+one that is dead or slow delays no other.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from urllib.parse import urlsplit
+from functools import partial
 
 from aiohttp.abc import AbstractResolver
 
@@ -18,29 +19,45 @@ from citywatch.clock import Clock, stamp
 from citywatch.model import Event, Portal, Problem
 from citywatch.ports import Keep, Report
 from citywatch.settings import Fetch
+from sensors.portal.answer import Fetched
 from sensors.portal.baseline import Baseline, Face, new_baseline
+from sensors.portal.care import CARELESS, Care
+from sensors.portal.case import Ask, Case, is_home
 from sensors.portal.cloak import mark_cloaked
-from sensors.portal.crawl import pages_of
+from sensors.portal.confirm import MOST, is_grave, settled
+from sensors.portal.crawl import choose, linked_pages, mapped_pages, named_pages, path_of
 from sensors.portal.event import page_event, probe_event
-from sensors.portal.exposure import PROBE_BYTES, Probe, probes, proves
+from sensors.portal.exposure import PROBE_BYTES, probes, proves
 from sensors.portal.fetch import Conversation, Fetcher
-from sensors.portal.look import Look, look_at
+from sensors.portal.look import Look
+from sensors.portal.memory import NOTHING, Memory, conditional
 from sensors.portal.page import absolute
+from sensors.portal.polite import Robots
+from sensors.portal.sitemap import read_sitemap
 from sensors.portal.view import ALL, DESKTOP, INNER, View
-from sensors.portal.witness import Heard, Scene, Witness, hear, is_due, remember
+from sensors.portal.witness import Heard, Scene, Witness, hear, remember
 
 _PROBE_S = 8.0
 _GIVE_UP = 4
 """So many probes without an answer in a row, and the rest is left for the next visit."""
+_MAPS = 3
+_MAP_BYTES = 2_000_000
+_TURN_S = 300
+_MOST_ROBOTS = 50_000
+_ROBOTS_AGAIN_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """How much of a portal one visit looks at."""
+    """How much of a portal one visit looks at. As it stands, it is that of a deep visit."""
 
     views: tuple[View, ...] = ALL
     inner_pages: int = 4
     probes: bool = True
+    sitemap: bool = False
+    """Also look into the site map for pages that nothing links."""
+    skip_known: bool = False
+    """What is as it was when it was last judged, and was quiet then, is not judged again."""
     total_s: float = 180.0
     recheck_s: float = 1.0
     """Pause before something grave, or no answer, is looked at again over a fresh connection."""
@@ -50,19 +67,37 @@ class Budget:
     """Also those that would still rest."""
 
 
+ROUND = Budget(inner_pages=2, probes=False, skip_known=True)
+"""What is looked at all day long."""
+BRIEF = Budget(inner_pages=2, probes=False)
+"""What is looked at when somebody asks for a look now: judged in full, whatever is known."""
+NIGHT = Budget(inner_pages=20, sitemap=True, total_s=600.0)
+"""What is looked at every night."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
-    """What one visit gave. `baseline` is to be stored; `faces` are what to accept as the new right ones."""
+    """What one visit gave. `faces` are what to accept as the new right ones."""
 
     portal: Portal
     events: tuple[Event, ...]
     baseline: Baseline
+    """Grown, or as it was; an empty one when it was not needed."""
+    learned: bool = True
+    """The baseline grew and is to be stored."""
+    memory: Memory = NOTHING
     faces: tuple[Face, ...] = ()
     available: bool = False
     error: str = ""
     took_ms: int = 0
     heard: tuple[Heard, ...] = ()
     """What the witnesses beside the pages said."""
+    judged: int = 0
+    unchanged: int = 0
+    """How many pages were judged, and how many were as they had been."""
+    troubles: tuple[str, ...] = ()
+    recovered: tuple[str, ...] = ()
+    """What was wrong on the last visit and is not any more."""
 
 
 Done = Callable[[Visit], None]
@@ -78,7 +113,7 @@ class PortalSensor:
     Args:
         settings: limits of each fetch; `concurrency` portals are visited at once.
         clock: the time written on events.
-        keep: keeps page bodies of what is not quiet, and proofs, as evidence.
+        keep: keeps page bodies of what is not quiet, and proofs, as evidence; called in a thread.
         budget: how much of a portal one visit looks at.
         resolver: names to addresses, for tests.
         ca_file: trust this CA instead of the system's, for tests.
@@ -101,46 +136,58 @@ class PortalSensor:
         self._keep = keep or _keep_nothing
         self._budget = budget or Budget()
         self._fetcher = Fetcher(settings, resolver=resolver, ca_file=ca_file)
+        self._robots: dict[str, tuple[float, Robots]] = {}
 
     async def close(self) -> None:
         """Let go of what the fetcher holds."""
         await self._fetcher.close()
 
     async def visit(
-        self, portal: Portal, baseline: Baseline | None = None, report: Report | None = None
+        self,
+        portal: Portal,
+        baseline: Baseline | Ask | None = None,
+        memory: Memory = NOTHING,
+        care: Care = CARELESS,
+        report: Report | None = None,
     ) -> Visit:
-        """Visit one portal; never raises for what the portal does."""
-        began = self._clock()
-        before = baseline or new_baseline(portal.id, at=stamp(began))
-        looks: list[Look] = []
-        found: list[tuple[str, Probe, Event]] = []
+        """Visit one portal; never raises for what the portal does.
+
+        Args:
+            portal: whom.
+            baseline: what it looks like when nothing is wrong, or how to get at that.
+            memory: what the last visit gave to remember.
+            care: how its owners want it to be watched.
+            report: is told of witnesses that fail.
+        """
+        case = Case(
+            portal=portal,
+            known=baseline,
+            memory=memory,
+            care=care,
+            began=self._clock(),
+            skip_known=self._budget.skip_known,
+        )
         try:
             async with asyncio.timeout(self._budget.total_s):
-                await self._look_around(portal, before, looks, found)
+                await self._look_around(case)
         except TimeoutError:
             pass  # what was seen until then counts; a home page that hangs has an event of its own
-        heard = await self._hear(portal, before, looks, report)
-        told = [event for _, _, event in found] + [event for one in heard for event in one.said.events]
-        done = self._tell(portal, before, looks, told)
-        baseline = replace(done.baseline, heard=remember(before.heard, heard))
-        return replace(done, baseline=baseline, heard=tuple(heard))
+        case.heard = await self._hear(case, report)
+        return await self._tell(case)
 
-    async def _hear(
-        self, portal: Portal, before: Baseline, looks: list[Look], report: Report | None
-    ) -> list[Heard]:
+    async def _hear(self, case: Case, report: Report | None) -> list[Heard]:
+        """Ask the witnesses whose time has come; they see the home page judged in full."""
         now = self._clock()
-        due = [
-            witness
-            for witness in self._budget.witnesses
-            if looks and (self._budget.ask_all or is_due(witness, before.heard, now))
-        ]
+        due = case.due(self._budget.witnesses, now, everybody=self._budget.ask_all)
         if not due:
             return []
+        before = await case.before()
         async with self._fetcher.open() as talk:
+            home = await self._in_full(talk, case, case.portal.url, case.looks[0])
             scene = Scene(
-                portal=portal,
-                home=looks[0],
-                looks=tuple(looks),
+                portal=case.portal,
+                home=home,
+                looks=(home, *case.looks[1:]),
                 talk=talk,
                 headers=DESKTOP.headers(self._settings.user_agent),
                 known={},
@@ -155,21 +202,27 @@ class PortalSensor:
         baselines: Mapping[str, Baseline],
         on_done: Done,
         report: Report | None = None,
+        memories: Mapping[str, Memory] | None = None,
+        cares: Mapping[str, Care] | None = None,
     ) -> int:
         """Visit many portals, `concurrency` at once; `on_done` is called as each one ends.
 
         Gives how many were visited. A portal that breaks the visit itself is reported, and the rest goes on.
+        The baselines are asked for one by one, when they are needed, from another thread.
         """
-        waiting = iter(list(portals))
+        waiting = iter(portals)
+        remembered, cared = memories or {}, cares or {}
         count = 0
 
         async def work() -> None:
             nonlocal count
             for portal in waiting:
+                ask = partial(baselines.get, portal.id)
+                memory, care = remembered.get(portal.id, NOTHING), cared.get(portal.id, CARELESS)
                 try:
-                    done = await self.visit(portal, baselines.get(portal.id), report)
+                    done = await self.visit(portal, ask, memory, care, report)
                 except Exception as error:  # noqa: BLE001 - one broken portal must not stop the night
-                    _tell_broken(report, portal, error)
+                    tell_broken(report, portal, error)
                     continue
                 count += 1
                 on_done(done)
@@ -177,110 +230,225 @@ class PortalSensor:
         await asyncio.gather(*(work() for _ in range(max(1, self._settings.concurrency))))
         return count
 
-    async def _look_around(
-        self,
-        portal: Portal,
-        before: Baseline,
-        looks: list[Look],
-        found: list[tuple[str, Probe, Event]],
-    ) -> None:
+    # -- looking -------------------------------------------------------------------------------------
+
+    async def _look_around(self, case: Case) -> None:
+        portal = case.portal
         async with self._fetcher.open() as talk:
-            home = await self._home(talk, portal, before)
-            looks.append(home)
-            if home.page is None:
+            home = await self._home(talk, case)
+            case.looks.append(home)
+            if home.page is None and not home.unchanged:
                 return
             for view in (item for item in self._budget.views if item is not DESKTOP):
-                look = await self._view(talk, portal.url, "/", view, before, home)
-                looks.append(look)
-            for url in pages_of(home, portal, before, self._budget.inner_pages):
-                await self._inner(talk, url, before, looks)
+                case.looks.append(await self._view(talk, case, portal.url, "/", view, home))
+            for url in await self._inner_pages(talk, case, home):
+                await self._inner(talk, case, url)
             if self._budget.probes:
-                await self._probe(talk, portal, found)
+                await self._probe(talk, case)
+        await self._confirm(case)
 
-    async def _home(self, talk: Conversation, portal: Portal, before: Baseline) -> Look:
-        look = await self._one(talk, portal.url, "/", DESKTOP, before)
-        if look.fetched.available and (look.quiet or not before.visits):
+    async def _home(self, talk: Conversation, case: Case) -> Look:
+        look = await self._one(talk, case, case.portal.url, "/", DESKTOP)
+        if look.fetched.available:
             return look
         await asyncio.sleep(self._budget.recheck_s)
         async with self._fetcher.open() as fresh:
-            again = await self._one(fresh, portal.url, "/", DESKTOP, before)
-        return again if again.fetched.available or not look.fetched.available else look
+            again = await self._one(fresh, case, case.portal.url, "/", DESKTOP)
+        return settled(look, again)
 
-    async def _one(self, talk: Conversation, url: str, path: str, view: View, before: Baseline) -> Look:
-        fetched = await talk.fetch(url, view.headers(self._settings.user_agent))
-        return look_at(fetched, before.face(path, view.name), path=path, view=view.name)
+    async def _one(self, talk: Conversation, case: Case, url: str, path: str, view: View) -> Look:
+        seen = case.seen(path, view)
+        headers = view.headers(self._settings.user_agent)
+        asked = conditional(seen, case.began)
+        fetched = await talk.fetch(url, {**headers, **asked} if asked else headers)
+        if case.is_same(seen, fetched):
+            return Look(path=path, view=view.name, fetched=fetched, unchanged=True)
+        if fetched.unchanged:  # what it was is not known here any more
+            fetched = await talk.fetch(url, headers)
+        return await case.judge(fetched, path, view)
 
     async def _view(
-        self, talk: Conversation, url: str, path: str, view: View, before: Baseline, desktop: Look
+        self, talk: Conversation, case: Case, url: str, path: str, view: View, desktop: Look
     ) -> Look:
-        return mark_cloaked(await self._one(talk, url, path, view, before), desktop)
+        look = await self._one(talk, case, url, path, view)
+        if look.unchanged:
+            return look
+        return mark_cloaked(look, await self._in_full(talk, case, url, desktop))
 
-    async def _inner(self, talk: Conversation, url: str, before: Baseline, looks: list[Look]) -> None:
-        path = _path(url)
-        desktop = await self._one(talk, url, path, DESKTOP, before)
+    async def _in_full(self, talk: Conversation, case: Case, url: str, look: Look) -> Look:
+        """The same look, judged: what another view shows is held against it."""
+        if not look.unchanged:
+            return look
+        fetched = look.fetched
+        if fetched.unchanged:
+            fetched = await talk.fetch(url, DESKTOP.headers(self._settings.user_agent))
+        return await case.judge(fetched, look.path, DESKTOP)
+
+    async def _inner(self, talk: Conversation, case: Case, url: str) -> None:
+        path = path_of(url)
+        desktop = await self._one(talk, case, url, path, DESKTOP)
         if not desktop.fetched.error:
-            looks.append(desktop)
+            case.looks.append(desktop)
         for view in INNER:
             if view is not DESKTOP and view in self._budget.views:
-                look = await self._view(talk, url, path, view, before, desktop)
-                if look.page is not None:
-                    looks.append(look)
+                look = await self._view(talk, case, url, path, view, desktop)
+                if look.page is not None or look.unchanged:
+                    case.looks.append(look)
 
-    async def _probe(self, talk: Conversation, portal: Portal, found: list[tuple[str, Probe, Event]]) -> None:
+    # -- inner pages ---------------------------------------------------------------------------------
+
+    async def _inner_pages(self, talk: Conversation, case: Case, home: Look) -> list[str]:
+        budget = case.care.inner_pages or self._budget.inner_pages
+        if budget <= 0:
+            return []
+        front = home.fetched.final_url
+        found = case.memory.links
+        if home.page is not None:
+            found = case.found = linked_pages(home.page, front)
+        robots = await self._robots_of(talk, front) if self._settings.robots and found else Robots()
+        if self._budget.sitemap:
+            mapped = await self._mapped(talk, front, robots)
+            found = case.found = tuple(dict.fromkeys((*found, *mapped)))
+        return choose(
+            named_pages(case.portal.url, case.portal.inner_pages),
+            found,
+            case.memory.links,
+            turn=int(case.began.timestamp()) // _TURN_S,
+            budget=budget,
+            may=robots.allows,
+        )
+
+    async def _robots_of(self, talk: Conversation, front: str) -> Robots:
+        place = absolute(front, "/robots.txt")
+        now = asyncio.get_running_loop().time()
+        held = self._robots.get(place)
+        if held is not None and held[0] > now:
+            return held[1]
+        answer = await self._small(talk, place)
+        text = answer.body.decode("utf-8", "replace") if answer.available else ""
+        robots = Robots("" if "<html" in text[:1000].lower() else text)
+        if len(self._robots) >= _MOST_ROBOTS:
+            self._robots.clear()
+        self._robots[place] = (now + _ROBOTS_AGAIN_S, robots)
+        return robots
+
+    async def _mapped(self, talk: Conversation, front: str, robots: Robots) -> tuple[str, ...]:
+        waiting = list(dict.fromkeys([*robots.sitemaps, absolute(front, "/sitemap.xml")]))
+        pages: list[str] = []
+        asked = 0
+        while waiting and asked < _MAPS:
+            asked += 1
+            answer = await self._small(talk, waiting.pop(0), _MAP_BYTES)
+            if answer.available:
+                named, further = read_sitemap(answer.body)
+                pages.extend(named)
+                waiting[:0] = further[:_MAPS]
+        return mapped_pages(pages, front)[:200]
+
+    async def _small(self, talk: Conversation, url: str, limit: int = PROBE_BYTES) -> Fetched:
         headers = DESKTOP.headers(self._settings.user_agent)
-        missing = absolute(portal.url, "/citywatch-khong-co-trang-nay.html")
-        nowhere = await talk.fetch(missing, headers, max_bytes=PROBE_BYTES, timeout_s=_PROBE_S)
+        return await talk.fetch(url, headers, max_bytes=limit, timeout_s=_PROBE_S, retries=0)
+
+    # -- probes --------------------------------------------------------------------------------------
+
+    async def _probe(self, talk: Conversation, case: Case) -> None:
+        portal = case.portal
+        nowhere = await self._small(talk, absolute(portal.url, "/citywatch-khong-co-trang-nay.html"))
         silent = 0
         for probe in probes():
-            url = absolute(portal.url, probe.path)
-            answer = await talk.fetch(url, headers, max_bytes=PROBE_BYTES, timeout_s=_PROBE_S)
+            answer = await self._small(talk, absolute(portal.url, probe.path))
             silent = silent + 1 if answer.status == 0 else 0
             if silent >= _GIVE_UP:
                 return
             proof = proves(probe, answer.body) if answer.available else None
             if proof is None or proves(probe, nowhere.body) is not None:
                 continue
-            kept = self._keep(answer.body, "application/octet-stream")
-            found.append((url, probe, probe_event(portal, answer, proof, at=self._clock(), kept=kept)))
+            kept = await asyncio.to_thread(self._keep, answer.body, "application/octet-stream")
+            case.probed.append(probe_event(portal, answer, proof, at=self._clock(), kept=kept))
 
-    def _tell(self, portal: Portal, before: Baseline, looks: list[Look], probed: list[Event]) -> Visit:
+    # -- looking twice -------------------------------------------------------------------------------
+
+    async def _confirm(self, case: Case) -> None:
+        """Look again at what is grave, over a fresh connection, from another place where one is set."""
+        grave = [index for index, look in enumerate(case.looks) if is_grave(look)][:MOST]
+        if not grave:
+            return
+        await asyncio.sleep(self._budget.recheck_s)
+        views = {view.name: view for view in ALL}
+        async with self._fetcher.open(self._settings.second_proxy) as fresh:
+            for index in grave:
+                first = case.looks[index]
+                headers = views[first.view].headers(self._settings.user_agent)
+                fetched = await fresh.fetch(first.fetched.url, headers)
+                again = await case.judge(fetched, first.path, views[first.view])
+                if first.cloaked:
+                    again = mark_cloaked(again, self._desktop_of(case, first))
+                case.looks[index] = settled(first, again)
+
+    @staticmethod
+    def _desktop_of(case: Case, look: Look) -> Look:
+        beside = (item for item in case.looks if item.path == look.path and item.view == DESKTOP.name)
+        return next(beside, case.looks[0])
+
+    # -- telling -------------------------------------------------------------------------------------
+
+    async def _tell(self, case: Case) -> Visit:
         moment = self._clock()
-        events = [page_event(portal, look, before, at=moment, kept=self._evidence(look)) for look in looks]
-        faces = tuple(look.face for look in looks if look.face is not None)
-        quiet = [look.face for look in looks if look.face is not None and look.quiet]
-        shown = looks[0].fetched.certificate if looks else None
-        baseline = before
-        if quiet:
-            baseline = before.learn(
-                quiet,
-                at=stamp(moment),
-                certificate=shown.sha256 if shown is not None else "",
-                issuer=shown.issuer if shown is not None else "",
-            )
+        before = await case.before() if any(not look.unchanged for look in case.looks) else None
+        troubles = case.troubles()
+        recovered = case.memory.troubles if not troubles else ()
+        events: list[Event] = []
+        for look in case.looks:
+            if look.unchanged and not (recovered and is_home(look)):
+                continue
+            kept = await self._evidence(look)
+            event = page_event(case.portal, look, before, at=moment, kept=kept)
+            events.append(event | _around(case, look, recovered))
+        grown = case.learned(stamp(moment))
+        home = case.home()
+        told = [event for one in case.heard for event in one.said.events]
         return Visit(
-            portal=portal,
-            events=(*events, *probed),
-            baseline=baseline,
-            faces=faces,
-            available=bool(looks) and looks[0].fetched.available,
-            error=looks[0].fetched.error if looks else "timeout",
-            took_ms=sum(look.fetched.took_ms for look in looks),
+            portal=case.portal,
+            events=(*events, *case.probed, *told),
+            baseline=grown or before or new_baseline(case.portal.id, at=stamp(moment)),
+            learned=grown is not None,
+            memory=case.remembered(grown, stamp(moment)),
+            faces=tuple(look.face for look in case.looks if look.face is not None),
+            available=home is not None and home.fetched.available,
+            error=home.fetched.error if home is not None else "timeout",
+            took_ms=sum(look.fetched.took_ms for look in case.looks),
+            judged=sum(not look.unchanged for look in case.looks),
+            unchanged=sum(look.unchanged for look in case.looks),
+            troubles=troubles,
+            recovered=recovered,
+            heard=tuple(case.heard),
         )
 
-    def _evidence(self, look: Look) -> str:
+    async def _evidence(self, look: Look) -> str:
         """Keep the body of a first look and of what is not quiet; a quiet page is kept once by its hash."""
         body = look.fetched.body
-        if not body or (look.quiet and look.difference is not None and not look.difference.changed):
+        if not body or look.unchanged:
             return ""
-        return self._keep(body, look.fetched.header("Content-Type") or "text/html")
+        calm = look.quiet and look.difference is not None and not look.difference.changed
+        if calm and not self._settings.keep_bodies:
+            return ""
+        media_type = look.fetched.header("Content-Type") or "text/html"
+        return await asyncio.to_thread(self._keep, body, media_type)
 
 
-def _path(url: str) -> str:
-    parts = urlsplit(url)
-    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+def _around(case: Case, look: Look, recovered: tuple[str, ...]) -> Event:
+    """What an event tells of the portal as a whole."""
+    fields: Event = {}
+    if case.care.in_maintenance:
+        fields["citywatch.portal.maintenance"] = True
+    if recovered and is_home(look):
+        fields["citywatch.portal.recovered"] = list(recovered)
+        fields["citywatch.portal.trouble_since"] = case.memory.since
+    return fields
 
 
-def _tell_broken(report: Report | None, portal: Portal, error: Exception) -> None:
+def tell_broken(report: Report | None, portal: Portal, error: Exception) -> None:
+    """Report a portal that broke the visit itself."""
     if report is not None:
         what = f"the visit broke: {type(error).__name__}: {error}"
         report(
@@ -295,7 +463,10 @@ def _tell_broken(report: Report | None, portal: Portal, error: Exception) -> Non
 
 
 def accept(visit: Visit, *, by: str, at: str) -> Baseline:
-    """The baseline that takes what a visit saw as the portal's new right face."""
+    """The baseline that takes what a visit saw as the portal's new right face.
+
+    Pages that the visit did not look at are forgotten: they are learned anew, in the new design.
+    """
     faces = [replace(face, visits=1) for face in visit.faces]
-    accepted = visit.baseline.accept(faces, by=by, at=at)
+    accepted = replace(visit.baseline, faces={}).accept(faces, by=by, at=at)
     return replace(accepted, heard=remember(accepted.heard, visit.heard, accepted=True))

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from citywatch import schema
 from citywatch.clock import system_clock
-from citywatch.model import Event
+from citywatch.model import Event, Portal
 from citywatch.settings import Fetch
 from sensors.portal.baseline import Baseline
 from sensors.portal.danger import GRAVITY
 from sensors.portal.range import PortalRange
+from sensors.portal.view import DESKTOP
 from sensors.portal.visit import Budget, PortalSensor, Visit, accept
+from tests.sensors.portal.hostile import answer, serving
 
 SETTINGS = Fetch(allow_loopback=True, timeout_s=5, concurrency=8)
 BUDGET = Budget(inner_pages=1, probes=False, recheck_s=0)
@@ -129,3 +132,139 @@ def test_one_slow_portal_delays_no_other() -> None:
 
 def test_every_danger_has_a_gravity() -> None:
     assert all(level >= 2 for level in GRAVITY.values())
+
+
+# -- what is as it was -----------------------------------------------------------------------------------
+
+ROUNDS = Budget(inner_pages=2, probes=False, recheck_s=0, skip_known=True)
+
+
+async def _rounds(city: PortalRange, portal: int, count: int) -> tuple[PortalSensor, Visit, list[str]]:
+    """A portal that was visited so often, and whose baseline was asked for on which visits."""
+    sensor = PortalSensor(SETTINGS, system_clock, budget=ROUNDS)
+    asked: list[str] = []
+    done = await sensor.visit(city.portals()[portal])
+    for number in range(1, count):
+        before = done
+
+        def ask(before: Visit = before, number: int = number) -> Baseline:
+            asked.append(str(number))
+            return before.baseline
+
+        done = await sensor.visit(city.portals()[portal], ask, before.memory)
+        if not done.learned:
+            done = replace(done, baseline=before.baseline)
+    return sensor, done, asked
+
+
+def _on_range(script: Callable[[PortalRange], Any]) -> Any:
+    async def walk() -> Any:
+        city = PortalRange.demo()
+        await city.start()
+        try:
+            return await script(city)
+        finally:
+            await city.stop()
+
+    return asyncio.run(walk())
+
+
+@pytest.mark.parametrize("portal", range(5))
+def test_a_page_that_is_as_it_was_is_neither_parsed_nor_told_and_its_baseline_not_read(portal: int) -> None:
+    async def script(city: PortalRange) -> tuple[Visit, list[str]]:
+        sensor, done, asked = await _rounds(city, portal, 8)
+        await sensor.close()
+        return done, asked
+
+    done, asked = _on_range(script)
+    assert done.judged <= 2  # inner pages come in turn, by the clock
+    assert done.unchanged >= 4
+    assert [event for event in done.events if event["citywatch.portal.page"] == "home"] == []
+    assert asked[:2] == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    "kind", ["defacement", "one_line", "spam_search", "redirect_phone", "iframe_full", "leak"]
+)
+def test_an_attack_after_quiet_rounds_is_seen_at_once_and_again(kind: str) -> None:
+    async def script(city: PortalRange) -> tuple[Visit, Visit, Visit]:
+        sensor, done, _ = await _rounds(city, 0, 5)
+        city.attack(city.sites[0].id, kind)
+        struck = await sensor.visit(city.portals()[0], done.baseline, done.memory)
+        still = await sensor.visit(city.portals()[0], done.baseline, struck.memory)
+        city.heal(city.sites[0].id)
+        healed = await sensor.visit(city.portals()[0], done.baseline, still.memory)
+        await sensor.close()
+        return struck, still, healed
+
+    struck, still, healed = _on_range(script)
+    assert grave(struck.events)
+    assert grave(still.events)
+    assert not grave(healed.events)
+    assert healed.recovered == still.troubles != ()
+    told = [
+        event["citywatch.portal.recovered"]
+        for event in healed.events
+        if "citywatch.portal.recovered" in event
+    ]
+    assert told == [list(still.troubles)]
+
+
+def test_a_portal_that_comes_back_is_told_with_since_when_it_was_gone() -> None:
+    async def script(city: PortalRange) -> tuple[Visit, Visit]:
+        sensor, done, _ = await _rounds(city, 1, 4)
+        city.attack(city.sites[1].id, "down")
+        gone = await sensor.visit(city.portals()[1], done.baseline, done.memory)
+        city.heal(city.sites[1].id)
+        back = await sensor.visit(city.portals()[1], done.baseline, gone.memory)
+        await sensor.close()
+        return gone, back
+
+    gone, back = _on_range(script)
+    assert gone.troubles == back.recovered == ("unavailable",)
+    home = back.events[0]
+    assert home["citywatch.portal.trouble_since"] == gone.memory.since
+    assert home["citywatch.portal.available"] is True
+
+
+def test_what_only_the_first_look_shows_is_told_as_unconfirmed_and_not_learned_as_grave() -> None:
+    async def script() -> Visit:
+        asked = 0
+
+        async def talk(line: str, writer: asyncio.StreamWriter) -> None:
+            nonlocal asked
+            asked += line.startswith("GET / ")
+            once = (
+                b"<h1>Hacked by X</h1><h2>Owned by X team</h2>" if asked == 1 else b"<h1>UBND</h1><p>Tin.</p>"
+            )
+            writer.write(answer(b"<html><body>" + once + b"</body></html>", "Content-Type: text/html"))
+
+        async with serving(talk) as port:
+            sensor = PortalSensor(
+                SETTINGS, system_clock, budget=Budget(recheck_s=0, probes=False, views=(DESKTOP,))
+            )
+            try:
+                return await sensor.visit(
+                    Portal(id="p", url=f"http://127.0.0.1:{port}/", name="P", agency="a")
+                )
+            finally:
+                await sensor.close()
+
+    done = asyncio.run(script())
+    assert grave(done.events) == set()
+    assert done.events[0]["citywatch.portal.unconfirmed"] == ["defaced"]
+    assert done.troubles == ()
+
+
+def test_what_both_looks_show_is_told_in_full() -> None:
+    async def script(city: PortalRange) -> tuple[Visit, int]:
+        city.attack(city.sites[1].id, "defacement")
+        sensor = PortalSensor(SETTINGS, system_clock, budget=Budget(recheck_s=0, probes=False, inner_pages=0))
+        before = city.requests
+        done = await sensor.visit(city.portals()[1])
+        await sensor.close()
+        return done, city.requests - before
+
+    done, requests = _on_range(script)
+    assert "defaced" in grave(done.events)
+    assert requests == 8  # four views, each looked at twice

@@ -1,0 +1,75 @@
+"""How is one portal watched, and what is its right face?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from console.cli import say
+from console.cli.options import Data, Json, StoreUrl, Who
+
+_CARE = (
+    ("id", "Portal"),
+    ("sensitivity", "Sensitivity"),
+    ("ignored", "Ignored blocks"),
+    ("inner_pages", "Inner pages"),
+    ("hours", "Deep scans"),
+    ("windows", "Maintenance (30 days)"),
+)
+
+
+def care(
+    portal_id: str,
+    sensitivity: Annotated[
+        str | None, typer.Option("--sensitivity", help="low, normal or high: which small changes are told.")
+    ] = None,
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--ignore", metavar="PLACE", help="A block whose text may change: div.news>ul>li; '' for none."
+        ),
+    ] = None,
+    inner_pages: Annotated[
+        int | None,
+        typer.Option("--inner-pages", min=0, max=200, help="Looked at on each visit; 0: as everywhere."),
+    ] = None,
+    calendar: Annotated[
+        Path | None,
+        typer.Option("--calendar", metavar="FILE", help="Maintenance windows as iCalendar (.ics)."),
+    ] = None,
+    no_calendar: Annotated[
+        bool, typer.Option("--no-calendar", help="No maintenance windows any more.")
+    ] = False,
+    hours: Annotated[
+        str | None,
+        typer.Option(
+            "--hours", metavar="22:00-05:00", help="When it may be scanned deeply; '' for any time."
+        ),
+    ] = None,
+    who: Who = "",
+    data: Data = None,
+    store: StoreUrl = None,
+    json: Json = False,
+) -> None:
+    """Show or set how a portal is watched: sensitivity, ignored blocks, maintenance windows, hours."""
+    from console.cares import change, read_ics, read_wish, rows
+    from console.house import open_house
+    from console.registry import portal_of
+
+    with open_house(data, store=store) as house:
+        portal = portal_of(house, portal_id)
+        changes = {
+            "sensitivity": sensitivity,
+            "ignored": tuple(item for item in ignore if item) if ignore is not None else None,
+            "inner_pages": inner_pages,
+            "calendar": "" if no_calendar else read_ics(calendar) if calendar is not None else None,
+            "hours": hours,
+        }
+        asked = any(value is not None for value in changes.values())
+        wish = change(house, portal, who or "cli", **changes) if asked else read_wish(house, portal_id)
+        found = rows(house, wish)
+    if not json:
+        found = [row | {key: "\n".join(row[key]) for key in ("ignored", "windows")} for row in found]
+    say.rows(found, _CARE, json=json, empty="")
