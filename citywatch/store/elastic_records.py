@@ -10,12 +10,14 @@ import re
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any, cast
 
 import elasticsearch
 import orjson
 
 from citywatch import ports
+from citywatch.clock import EPOCH, parse_stamp
 from citywatch.errors import Conflict, StoreError
 from citywatch.ports import Query, Record, RecordPage
 from citywatch.settings import Elastic
@@ -25,8 +27,11 @@ from citywatch.store.elastic_client import explained, shown, told
 from citywatch.store.elastic_query import Dsl, asked, counted, path_of, total_of
 from citywatch.store.mapping import record_index
 
-CHUNK = 500
+CHUNK = 2000
+CHUNK_BYTES = 8 * 2**20
 ATTEMPTS = 10
+MOMENTS = frozenset({"last_seen", "changed_at", "updated_at", "opened_at", "expires_at", "at"})
+"""Fields whose values are moments as `clock.stamp` writes them, by which lists are ordered newest first."""
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,60}")
 _RESERVED = frozenset({"events", "refused"})
 
@@ -39,6 +44,8 @@ class ElasticRecords:
         self._hosts = hosts
         self._settings = settings
         self._made: set[str] = set()
+        self._timed: set[str] = set()
+        """Indices whose records have their moments as numbers; those made before do not."""
         self._lock = threading.Lock()
 
     def make_index(self, index: str, body: Mapping[str, Any]) -> None:
@@ -52,6 +59,9 @@ class ElasticRecords:
                 except elasticsearch.BadRequestError as error:
                     if "resource_already_exists" not in str(error):
                         raise
+            held = self._client.indices.get_mapping(index=index)[index]["mappings"]
+            if held.get("_meta", {}).get("moments"):
+                self._timed.add(index)
             self._made.add(index)
 
     def _index(self, kind: str) -> str:
@@ -61,10 +71,14 @@ class ElasticRecords:
         self.make_index(index, record_index(self._settings))
         return index
 
-    def _read(self, index: str, record_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    def _read(
+        self, index: str, record_ids: Sequence[str], *, parts: Sequence[str] = ("version", "doc")
+    ) -> dict[str, dict[str, Any]]:
         found: dict[str, dict[str, Any]] = {}
         for start in range(0, len(record_ids), CHUNK):
-            answer = self._client.mget(index=index, ids=list(record_ids[start : start + CHUNK]))
+            answer = self._client.mget(
+                index=index, ids=list(record_ids[start : start + CHUNK]), source_includes=list(parts)
+            )
             found |= {held["_id"]: held for held in answer["docs"] if held.get("found")}
         return found
 
@@ -114,9 +128,13 @@ class ElasticRecords:
 
     def _put_some(self, index: str, names: Sequence[str], left: dict[str, Mapping[str, Any]]) -> None:
         """Write a chunk; take out of `left` what was written."""
-        held = self._read(index, names)
+        held = self._read(index, names, parts=("version",))
         operations: list[bytes] = []
+        size = 0
         for name in names:
+            if size > CHUNK_BYTES:
+                self._send(index, operations, left)
+                operations, size = [], 0
             before = held.get(name)
             verb: dict[str, Any] = {"create": {"_id": name}}
             if before:
@@ -124,7 +142,16 @@ class ElasticRecords:
                 verb = {"index": {"_id": name} | place}
             version = int(before["_source"]["version"]) + 1 if before else 1
             operations += [orjson.dumps(verb), orjson.dumps(_body(name, left[name], version))]
-        for item in self._client.bulk(index=index, operations=cast("Any", operations))["items"]:
+            size += len(operations[-1])
+        self._send(index, operations, left)
+
+    def _send(self, index: str, operations: list[bytes], left: dict[str, Mapping[str, Any]]) -> None:
+        answer = self._client.bulk(
+            index=index,
+            operations=cast("Any", operations),
+            filter_path=["items.*._id", "items.*.status", "items.*.error"],
+        )
+        for item in answer["items"]:
             told_of = next(iter(item.values()))
             if told_of["status"] in {200, 201}:
                 left.pop(told_of["_id"], None)
@@ -147,7 +174,7 @@ class ElasticRecords:
         limit = max(query.limit, 0)
         body: Dsl = {
             "query": asked(_with_times(query), records=True).sure,
-            "sort": _sort(query),
+            "sort": _sort(query, timed=self._index(kind) in self._timed),
             "size": limit + 1,
             "_source": ["version", "doc"],
             "track_total_hits": counted(query),
@@ -191,10 +218,12 @@ def _with_times(query: Query) -> ports.Condition:
     return ports.All(tuple(parts))
 
 
-def _sort(query: Query) -> list[Dsl]:
+def _sort(query: Query, *, timed: bool) -> list[Dsl]:
     way = "desc" if query.newest_first else "asc"
     path = path_of(query.order)
+    moment: Dsl = {f"m.{path}": {"order": way, "missing": "_last", "unmapped_type": "long"}}
     return [
+        *([moment] if timed and query.newest_first and query.order in MOMENTS else []),
         {f"n.{path}": {"order": way, "missing": "_last", "unmapped_type": "double"}},
         {f"t.{path}": {"order": way, "missing": "_last", "unmapped_type": "keyword"}},
         {"id": {"order": way}},
@@ -220,4 +249,25 @@ def _body(record_id: str, doc: Mapping[str, Any], version: int) -> Dsl:
             found[f"n.{path}"] = numbers
         if texts:
             found[f"t.{path}"] = texts
+    for field in MOMENTS & plain.keys():
+        moment = micros_of(plain[field])
+        if moment is not None:
+            found[f"m.{path_of(field)}"] = moment
     return {"id": record_id, "version": version, "doc": plain} | found
+
+
+def micros_of(held: object) -> int | None:
+    """A moment as a number that is ordered as its text is; None for anything but `clock.stamp`'s form.
+
+    >>> micros_of("1970-01-02T00:00:00.000001Z"), micros_of("2026-11-22"), micros_of(7)
+    (86400000001, None, None)
+    """
+    if not isinstance(held, str) or len(held) != len("2026-11-22T08:00:00.000000Z") or held[-1] != "Z":
+        return None
+    try:
+        return round((parse_stamp(held) - EPOCH) / _TICK)
+    except ValueError:
+        return None
+
+
+_TICK = timedelta(microseconds=1)

@@ -94,7 +94,8 @@ def record_index(settings: Elastic) -> dict[str, Any]:
     """Settings and mappings of `<prefix>-<kind>`.
 
     `doc` is kept and not looked into; what can be found stands in `t.` (texts) and `n.` (numbers), under the
-    leaf's path with slashes for dots.
+    leaf's path with slashes for dots. `m.` has moments as numbers: sorted by these, a million records are
+    not looked at one by one.
     """
     number = {"type": "double", "copy_to": SEARCH, "fields": {"text": _WORDS}}
     return {
@@ -105,11 +106,13 @@ def record_index(settings: Elastic) -> dict[str, Any]:
             "index.mapping.total_fields.ignore_dynamic_beyond_limit": True,
         },
         "mappings": {
+            "_meta": {"moments": True},
             "dynamic": True,
             "date_detection": False,
             "dynamic_templates": [
                 {"texts": {"path_match": "t.*", "mapping": _SEARCHED}},
                 {"numbers": {"path_match": "n.*", "mapping": number}},
+                {"moments": {"path_match": "m.*", "mapping": {"type": "long"}}},
             ],
             "properties": {
                 "id": {"type": "keyword"},

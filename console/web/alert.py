@@ -14,7 +14,7 @@ from citywatch.clock import parse_stamp, stamp
 from citywatch.model import Alert, AlertState, Event, Ticket, from_doc
 from citywatch.ports import All, Condition, Is, Query, Range
 from citywatch.respond.run import Run
-from console.web import allow, before, packets, suppress
+from console.web import allow, before, packets, suppress, views
 from console.web.access import may
 from console.web.desk import Desk
 from console.web.door import Visit, Way
@@ -61,6 +61,7 @@ def show_alert(visit: Visit) -> Response:
         facts=facts_of(alert.event),
         hidden=_is_hidden(visit, alert),
         lit={reason.field for reason in alert.explanation},
+        onward=views.read(visit.house.store, visit.who.id)[0].onward,
     )
 
 
@@ -158,11 +159,16 @@ def _read(file: Path) -> str:
 
 
 def show_next(visit: Visit) -> Response:
-    """Go to the newest open alert other than this one: what an analyst does after each."""
+    """Go to the next new alert: the newest that is not newer than this one, else the newest of all."""
     hiding = suppress.active(visit.house.store, visit.house.clock)
-    shelf = read_shelf(visit.desk, Ask(state="new"), hiding, limit=2)
-    fresh = [row.alert.id for row in shelf.rows if row.alert.id != visit.asked("after")]
-    return visit.go(f"/alerts/{fresh[0]}" if fresh else "/alerts")
+    here = visit.desk.alert(visit.asked("after")) if visit.asked("after") else None
+    asks = [Ask(state="new", until=here.last_seen)] if here is not None else []
+    for ask in (*asks, Ask(state="new")):
+        shelf = read_shelf(visit.desk, ask, hiding, limit=2)
+        fresh = [row.alert.id for row in shelf.rows if here is None or row.alert.id != here.id]
+        if fresh:
+            return visit.go(f"/alerts/{fresh[0]}")
+    return visit.go("/alerts")
 
 
 WAYS = (

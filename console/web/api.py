@@ -19,8 +19,9 @@ from citywatch.ports import All, Condition, Is, Query, Range
 from citywatch.respond import lifecycle
 from console.web import inbox, suppress
 from console.web.accounts import write_audit
+from console.web.deeds import DEEDS, change_states
 from console.web.door import Visit, Way
-from console.web.inbox import DEEDS, VIEWS, Ask, Row
+from console.web.inbox import VIEWS, Ask, Row
 from console.web.once import once
 from console.web.openapi import describe_api, strict
 from console.web.query import QueryError, read_event_query
@@ -115,7 +116,8 @@ def set_state(visit: Visit) -> Response:
         raise HTTPException(400, f"do must be one of {', '.join(DEEDS)}")
     if deed in {"close", "false_positive"} and not reason:
         raise HTTPException(400, "a reason is needed")
-    inbox.change_states(visit, [found], deed, reason, visit.text("assignee") or visit.who.id)
+    row = Row(alert=found, state=visit.desk.states([found])[found.id])
+    change_states(visit, [row], deed, reason, visit.text("assignee") or visit.who.id)
     return JSONResponse(to_doc(visit.desk.states([found])[found.id]))
 
 

@@ -1,4 +1,4 @@
-"""Which alerts wait, and what is done with many of them at once?
+"""Which alerts wait?
 
 An alert is the judge's; what people did with it is a record of its own. A view of one state therefore reads
 alerts newest first and passes over those in another state, in bounded steps: a page that ran out of steps
@@ -7,20 +7,16 @@ says so and offers to look further back.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.responses import Response
 
-from citywatch.clock import parse_stamp, stamp
 from citywatch.detect.fold import CARRIED
-from citywatch.model import Alert, AlertState, Severity, from_doc, to_doc
-from citywatch.ports import All, Condition, Either, Everything, Is, Not, Query, Record
+from citywatch.model import Alert, AlertState, Severity, from_doc
+from citywatch.ports import All, Condition, Either, Everything, Is, Not, Query, Range, Record
 from console.web import suppress, views
-from console.web.accounts import write_audit
 from console.web.desk import Desk
 from console.web.door import Visit, Way
 from console.web.query import ALERT_FIELDS, QueryError, read_alert_query
@@ -29,9 +25,6 @@ from console.web.show import link
 from console.web.suppress import Suppression
 
 PAGE = 50
-_MOST_AT_ONCE = 10_000
-_MOST_PAGES = 50
-_UNDO_LIFE = timedelta(hours=12)
 
 VIEWS: dict[str, frozenset[str]] = {
     "open": frozenset({"new", "acknowledged"}),
@@ -54,6 +47,8 @@ class Ask:
     hidden: bool = False
     """Show what a suppression hides."""
     after: str = ""
+    until: str = ""
+    """Only what was last seen by then."""
 
     def where(self) -> Condition:
         """The condition over alerts (states and suppressions are not in it: no store can index them).
@@ -68,6 +63,8 @@ class Ask:
             lower = range(int(Severity[self.severity]))
             # said so, SQLite walks the newest first; asked for a range it sorts everything that is in it
             parts.append(Not(Either(tuple(Is("severity", level) for level in lower))))
+        if self.until:
+            parts.append(Range("last_seen", None, self.until))
         return All(tuple(parts)) if parts else Everything()
 
 
@@ -229,117 +226,8 @@ def front(visit: Visit) -> Response:
     return visit.go("/tickets" if not visit.can("staff") else "/alerts")
 
 
-# -- doing ------------------------------------------------------------------------------------------------
-
-DEEDS = {
-    "acknowledge": ("acknowledged", "acknowledged"),
-    "assign": ("acknowledged", "assigned"),
-    "close": ("closed", "closed"),
-    "false_positive": ("false_positive", "false_positive"),
-    "reopen": ("new", "new"),
-}
-"""What may be done with alerts: the state it leads to and what is said afterwards."""
-
-
-def do_deed(visit: Visit) -> Response:
-    """Do one thing with the chosen alerts, or with all that the inbox's query finds."""
-    deed = visit.given("deed")
-    back = visit.given("back") or "/alerts"
-    if deed not in DEEDS:
-        raise visit.missing()
-    reason = visit.given("reason").strip()
-    if deed in {"close", "false_positive"} and not reason:
-        return visit.go(back, "reason_missing")
-    try:
-        alerts = _chosen(visit)
-    except QueryError:
-        return visit.go(back, "nothing_chosen")
-    if not alerts:
-        return visit.go(back, "nothing_chosen")
-    assignee = visit.given("assignee").strip()[:64] or visit.who.id
-    undo = change_states(visit, alerts, deed, reason[:1000], assignee)
-    return visit.go(back, DEEDS[deed][1], count=len(alerts), undo=undo)
-
-
-def _chosen(visit: Visit) -> list[Alert]:
-    desk = visit.desk
-    if visit.given("scope") != "all":
-        found = desk.many("alert", visit.form.get("id", [])[:_MOST_AT_ONCE], Alert)
-        return list(found.values())
-    ask = replace(read_ask(visit, form=True), after="")
-    hiding = suppress.active(visit.house.store, visit.house.clock)
-    chosen: list[Alert] = []
-    for _ in range(_MOST_PAGES):
-        shelf = read_shelf(desk, ask, hiding, limit=2000, loose=True)
-        chosen += [row.alert for row in shelf.rows]
-        if shelf.next is None or len(chosen) >= _MOST_AT_ONCE:
-            break
-        ask = replace(ask, after=shelf.next)
-    return chosen[:_MOST_AT_ONCE]
-
-
-def change_states(visit: Visit, alerts: Sequence[Alert], deed: str, reason: str, assignee: str) -> str:
-    """Write new states, keep the old ones for undo; gives the undo's id."""
-    desk, now = visit.desk, stamp(visit.house.clock())
-    before = desk.states(alerts)
-    after = {
-        key: replace(
-            state,
-            state=DEEDS[deed][0],
-            assignee=""
-            if deed == "reopen"
-            else assignee
-            if deed == "assign"
-            else state.assignee or visit.who.id,
-            reason=reason,
-            changed_at=now,
-            changed_by=visit.who.id,
-        )
-        for key, state in before.items()
-    }
-    undo = secrets.token_hex(12)
-    doc = {
-        "by": visit.who.id,
-        "at": now,
-        "deed": deed,
-        "before": {key: to_doc(state) for key, state in before.items() if state.changed_at},
-        "ids": list(before),
-    }
-    visit.house.store.put_if("undo", undo, doc, 0)
-    desk.write_states(after)
-    about = f"{len(after)}: {' '.join(list(after)[:5])}"
-    write_audit(visit.house.store, visit.house.clock, visit.who.id, f"alerts_{deed}", about)
-    return undo
-
-
-def undo_deed(visit: Visit) -> Response:
-    """Put back what the same person did, where nobody changed it since."""
-    store, key = visit.house.store, visit.given("undo")
-    back = visit.given("back") or "/alerts"
-    record = store.get("undo", key) if key.isalnum() else None
-    if record is None or record.doc["by"] != visit.who.id:
-        return visit.go(back, "undo_gone")
-    made_at = str(record.doc["at"])
-    if visit.house.clock() - parse_stamp(made_at) > _UNDO_LIFE or not store.delete("undo", key):
-        return visit.go(back, "undo_gone")
-    desk = visit.desk
-    alerts = list(desk.many("alert", record.doc["ids"], Alert).values())
-    untouched = [
-        state.alert_id
-        for state in desk.states(alerts).values()
-        if state.changed_at == made_at and state.changed_by == visit.who.id
-    ]
-    old = {key: from_doc(doc, AlertState) for key, doc in record.doc["before"].items()}
-    fresh = {key: AlertState(alert_id=key) for key in untouched}
-    desk.write_states({key: old.get(key, fresh[key]) for key in untouched})
-    write_audit(store, visit.house.clock, visit.who.id, "alerts_undo", f"{len(untouched)}")
-    return visit.go(back, "undone", count=len(untouched))
-
-
 WAYS = (
     Way(path="/", handler=front, name="front", needs="see"),
     Way(path="/alerts", handler=show_inbox, name="inbox", needs="see"),
     *views.WAYS,
-    Way(path="/alerts/do", handler=do_deed, name="alerts_do", method="POST", needs="triage"),
-    Way(path="/alerts/undo", handler=undo_deed, name="alerts_undo", method="POST", needs="triage"),
 )

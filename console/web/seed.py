@@ -370,6 +370,7 @@ def fill(store: Store, clock: Clock, *, number: int = 300, evidence: str = "") -
         store.put_many("alert", {item.id: to_doc(item) for item in made[start : start + 1000]})
     opened = tickets(made, now, evidence)
     store.put_many("ticket", {item.id: to_doc(item) for item in opened})
+    store.put_many("counter", {"ticket-2026": {"value": len(opened)}})  # the numbers that they have
     states = {
         ticket.alert_ids[0]: AlertState(
             alert_id=ticket.alert_ids[0],

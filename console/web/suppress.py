@@ -130,16 +130,23 @@ def show_all(visit: Visit) -> Response:
 
 def end(visit: Visit) -> Response:
     """End a suppression now; it stays on record."""
-    store = visit.house.store
-    record = store.get("suppression", visit.path("id"))
-    if record is None:
+    if not end_now(visit, visit.path("id")):
         raise visit.missing()
+    return visit.go("/suppressions", "suppression_ended")
+
+
+def end_now(visit: Visit, suppression_id: str) -> bool:
+    """End a suppression; tells whether there is such a one."""
+    store = visit.house.store
+    record = store.get("suppression", suppression_id)
+    if record is None:
+        return False
     now = stamp(visit.house.clock() - timedelta(microseconds=1))  # the end itself still hides
     store.put_if(
         "suppression", record.id, {**record.doc, "until": now, "ended_by": visit.who.id}, record.version
     )
     write_audit(store, visit.house.clock, visit.who.id, "suppress_end", record.id)
-    return visit.go("/suppressions", "suppression_ended")
+    return True
 
 
 WAYS = (

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, replace
 
 from starlette.responses import Response
 
+from citywatch.errors import Conflict
 from citywatch.model import from_doc, to_doc
 from citywatch.ports import Store
 from console.web.door import Visit, Way
@@ -37,12 +39,22 @@ class Liking:
 
     columns: tuple[str, ...] = USUAL
     views: tuple[View, ...] = ()
+    onward: bool = True
+    """After a deed on an alert's page, go on to the next one."""
 
 
 def read(store: Store, user: str) -> tuple[Liking, int]:
     """What this person chose, and the version of that."""
     record = store.get(KIND, user)
     return (from_doc(record.doc, Liking), record.version) if record else (Liking(), 0)
+
+
+def keep_onward(store: Store, user: str, *, onward: bool) -> None:
+    """Remember whether this person goes on to the next alert after a deed."""
+    liking, version = read(store, user)
+    if liking.onward != onward:
+        with contextlib.suppress(Conflict):  # written at the same moment in another window: it is asked again
+            store.put_if(KIND, user, to_doc(replace(liking, onward=onward)), version)
 
 
 def _write(visit: Visit, liking: Liking, version: int) -> Response:

@@ -62,7 +62,7 @@ function press(key) {
     $("input[name=id]", row).checked = true;
   }
   const reason = $("#reason");
-  if (reason && key !== "a" && !reason.value.trim()) {
+  if (reason && (key === "c" || key === "f") && !reason.value.trim()) {
     reason.dataset.then = key;
     reason.focus();
     return;
@@ -92,13 +92,15 @@ document.addEventListener("submit", (event) => {
 });
 
 // -- keys ----------------------------------------------------------------------------------------------
-const places = { a: "/alerts", t: "/tickets", s: "/search", p: "/portals", h: "/health" };
+const places = { a: "/alerts", t: "/tickets", s: "/search", p: "/portals", o: "/overview", w: "/wall", b: "/playbooks", v: "/approvals", r: "/rules", h: "/health" };
 const keys = {
   j: () => step(1), ArrowDown: () => step(1), k: () => step(-1), ArrowUp: () => step(-1),
   x: () => { const row = $("tr.here"); tick(row); step(1); },
   X: () => { const box = $("#all"); if (box) { box.checked = !box.checked; box.dispatchEvent(new Event("change", { bubbles: true })); } },
   Enter: () => { const link = $("tr.here .c-title a"); if (link) location.href = link.href; },
-  a: () => press("a"), c: () => press("c"), f: () => press("f"),
+  a: () => press("a"), c: () => press("c"), f: () => press("f"), i: () => press("i"), m: () => press("m"), r: () => press("r"),
+  s: () => { const link = $("#suppress-link"); if (link) location.href = link.href; else press("s"); },
+  "]": () => $("a[rel=next]")?.click(),
   u: () => $("#undo")?.click(), n: () => $("#next")?.click(), "/": () => { $("#q")?.focus(); $("#q")?.select(); },
   "?": () => $("#help")?.showModal(),
 };
