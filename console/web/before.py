@@ -54,6 +54,8 @@ class Before:
     picture_now: str = ""
     page: str = ""
     page_now: str = ""
+    difference: str = ""
+    """A picture of what differs."""
 
     @property
     def has_pictures(self) -> bool:
@@ -77,6 +79,9 @@ def look_before(visit: Visit, alert: Alert) -> Before | None:
     portal, view = event.get("citywatch.portal.id"), event.get("citywatch.portal.view")
     if not portal or event.get("event.dataset") not in {"portal.page", "portal.picture"}:
         return None
+    told = _told(event)
+    if told is not None:
+        return told
     now = _kinds(visit, event)
     earlier = _earlier(visit.desk, event, str(portal), str(view or ""))
     if earlier is None or not any(now):
@@ -90,6 +95,31 @@ def look_before(visit: Visit, alert: Alert) -> Before | None:
         page=before[1],
         page_now=now[1],
     )
+
+
+def _told(event: Event) -> Before | None:
+    """The pictures of before and now where the event itself names both."""
+    pictures = {proof.what: proof.sha256 for proof in proofs_of(event)}
+    if not {"picture_before", "picture_after"} <= set(pictures):
+        return None
+    return Before(
+        at=str(event.get("citywatch.portal.picture.before_at") or event["@timestamp"]),
+        event_id=str(event["event.id"]),
+        picture=pictures["picture_before"],
+        picture_now=pictures["picture_after"],
+        difference=pictures.get("picture_difference", ""),
+    )
+
+
+def look_last(desk: Desk, portal: str) -> Before | None:
+    """The newest picture that was kept of a portal's home page."""
+    where = All((Is("citywatch.portal.id", portal), Is("citywatch.evidence.what", "picture_after")))
+    for event in desk.events(Query(where=where, limit=1, count_to=1)).events:
+        pictures = {proof.what: proof.sha256 for proof in proofs_of(event)}
+        return Before(
+            at=str(event["@timestamp"]), event_id=str(event["event.id"]), picture=pictures["picture_after"]
+        )
+    return None
 
 
 def _earlier(desk: Desk, event: Event, portal: str, view: str) -> Event | None:

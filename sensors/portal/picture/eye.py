@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from citywatch.clock import stamp
 from citywatch.model import Event
 from sensors.portal.picture.camera import Camera, Shot
 from sensors.portal.picture.likeness import (
@@ -111,18 +112,21 @@ class Eye:
             event["citywatch.portal.picture.change"] = change.share
             event["citywatch.portal.picture.distance"] = change.distance
             event["citywatch.portal.picture.regions"] = where(change.cells)
+        if "picture_before" in whats:
+            event["citywatch.portal.picture.before_at"] = str(known.get("picture_at") or "")
         event["citywatch.evidence.sha256"] = kept
         event["citywatch.evidence.what"] = whats
         told: Event = tidy(event)
         fresh = _learned({}, now, 0, kept[whats.index("picture_after")] if kept else "", shot)
+        fresh["picture_at"] = stamp(scene.now)
         if not fresh["picture"]:
-            fresh["picture"] = str(known.get("picture") or "")
+            fresh |= _before(known)
         quiet = scene.home.quiet and (change is None or change.share < _TOLD)
         counts = {"pictures": 1, "changed": int(change is not None and change.share >= _TOLD)}
         if not quiet:
             return Testimony(events=(told,), fresh=fresh, counts=counts)
-        picture = fresh["picture"] if _renewed(known) else str(known.get("picture") or "")
-        learned = _learned(known, now, visits, picture, shot)
+        learned = _learned(known, now, visits, fresh["picture"], shot)
+        learned |= {"picture_at": fresh["picture_at"]} if _renewed(known) else _before(known)
         return Testimony(events=(told,), learned=learned, fresh=fresh, counts=counts)
 
     def _keep(self, scene: Scene, shot: Shot, change: Change | None) -> tuple[list[str], list[str]]:
@@ -146,6 +150,10 @@ def _named(hashes: list[str], whats: list[str]) -> tuple[list[str], list[str]]:
 
 def _renewed(known: Mapping[str, Any]) -> bool:
     return not known.get("picture") or int(known.get("visits") or 0) % _FRESH == 0
+
+
+def _before(known: Mapping[str, Any]) -> dict[str, str]:
+    return {name: str(known.get(name) or "") for name in ("picture", "picture_at")}
 
 
 def _marks(raw: bytes) -> Marks:
