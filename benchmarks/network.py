@@ -1,9 +1,9 @@
-"""How many packets a CPU-second does the network sensor read, beside scapy and dpkt, in the same run?
+"""How many packets a CPU-second does the network sensor read, beside scapy, dpkt and nfstream, in one run?
 
 `python benchmarks/network.py [PACKETS] [--only NAME]`: repeats the Ethernet captures of ../shared/data/pcaps
 with shifted addresses (checksums kept true) until there are so many packets, and times each reader in a
 process of its own: CPU seconds of it and its children, and its largest resident memory. scapy, which is slow,
-is timed on every second packet of one round.
+is timed on every second packet of one round. dpkt and nfstream are measured where they are installed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pathlib import Path
 REPO = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPO))
 CAPTURES = REPO.parent / "shared" / "data" / "pcaps"
-READERS = ("scapy", "dpkt", "citywatch", "citywatch+judge")
+READERS = ("scapy", "dpkt", "nfstream", "citywatch", "citywatch+judge")
 
 
 def ethernet_packets() -> list[tuple[int, bytes]]:
@@ -80,16 +80,13 @@ def make(path: Path, wanted: int, *, step: int = 1) -> tuple[int, int]:
 
 def citywatch(path: Path) -> Iterator[bytes]:
     """Events as JSON lines, as `citywatch decode --json` writes them."""
-    import orjson  # noqa: PLC0415 - each reader loads only its own library
-
     from sensors.network import NetworkSensor  # noqa: PLC0415 - each reader loads only its own library
 
     def keep(data: bytes, media_type: str) -> str:
         del media_type
         return hashlib.sha256(data).hexdigest()
 
-    for event in NetworkSensor().read(path, lambda _: None, keep):
-        yield orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE)
+    yield from NetworkSensor().lines(path, lambda _: None, keep)
 
 
 def judged(path: Path) -> Iterator[bytes]:
@@ -139,16 +136,25 @@ def with_dpkt(path: Path) -> Iterator[bytes]:
             yield b""
 
 
+def with_nfstream(path: Path) -> Iterator[bytes]:
+    """Flows of nfstream, without deep packet inspection, by one meter."""
+    from nfstream import NFStreamer  # noqa: PLC0415 - each reader loads only its own library
+
+    for _ in NFStreamer(source=str(path), n_dissections=0, statistical_analysis=False, n_meters=1):
+        yield b""
+
+
 def measure(name: str, path: Path) -> None:
     """Run one reader in this process and print what it cost."""
-    reader = {"scapy": with_scapy, "dpkt": with_dpkt, "citywatch": citywatch, "citywatch+judge": judged}[name]
+    readers = {"scapy": with_scapy, "dpkt": with_dpkt, "nfstream": with_nfstream, "citywatch": citywatch}
+    reader = readers.get(name, judged)
     begun = time.process_time()
     lines = size = 0
     with Path(os.devnull).open("wb") as out:
         for line in reader(path):
             if line:
                 out.write(line)
-                lines += 1
+                lines += line.count(b"\n")
                 size += len(line)
     own = time.process_time() - begun
     children = resource.getrusage(resource.RUSAGE_CHILDREN)

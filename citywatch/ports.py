@@ -33,6 +33,15 @@ class Sensor(Protocol):
     def read(self, path: Path, report: Report, keep: Keep) -> Iterator[Event]: ...
 
 
+@runtime_checkable
+class Scribe(Sensor, Protocol):
+    """A sensor that can also write its events as lines of JSON itself, sooner than they could be made."""
+
+    def lines(self, path: Path, report: Report, keep: Keep) -> Iterator[bytes]:
+        """The events of `read`, as JSON, each with its line end; some thousand in one piece."""
+        ...
+
+
 @dataclass(slots=True)
 class Place:
     """How far a growing log has been read: the byte after the last line taken, and that line's number."""

@@ -8,16 +8,18 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
 from citywatch.clock import stamp, system_clock
 from citywatch.errors import CityWatchError, ContentError
 from citywatch.model import Event
-from citywatch.ports import Report
+from citywatch.ports import Report, Scribe, Sensor
 
 if TYPE_CHECKING:
+    from io import BufferedReader
+
     from console.house import House
 
 _BATCH = 1000
@@ -68,15 +70,33 @@ def replay(
     if not keep:
         folder = data or default_data()
         return judge_sources(folder if folder.is_dir() else None, paths, report, tell)
+    if PIPE in paths:
+        raise CityWatchError("-: what is kept is read twice, and a pipe can be read once; give a file")
     with open_house(data, store=store) as house:
         outcome = judge_sources(house.settings.data, paths, report, tell)
         _keep(house, paths, tell)
         return outcome
 
 
+PIPE = Path("-")
+"""Stands for standard input."""
+
+
+def _sources(paths: Sequence[Path], report: Report) -> Iterator[tuple[Path, Sensor]]:
+    from sensors.pipe import piped
+    from sensors.tell import sources
+
+    for path in paths:
+        yield from (
+            piped(cast("BufferedReader", sys.stdin.buffer), report)
+            if path == PIPE
+            else sources([path], report)
+        )
+
+
 def _refuse_missing(paths: Sequence[Path]) -> None:
     for path in paths:
-        if not path.exists():
+        if path != PIPE and not path.exists():
             raise CityWatchError(f"{path}: there is no such file or folder")
 
 
@@ -130,9 +150,7 @@ def judge_sources(data: Path | None, paths: Sequence[Path], report: Report, tell
 def _read(
     paths: Sequence[Path], report: Report, pocket: Pocket, outcome: Outcome, tell: Tell
 ) -> Iterator[Event]:
-    from sensors.tell import sources
-
-    for path, sensor in sources(paths, report):
+    for path, sensor in _sources(paths, report):
         outcome.sources += 1
         tell(f"{sensor.name}: {path.name}")
         yield from sensor.read(path, report, pocket.keep)
@@ -159,12 +177,16 @@ def decode(paths: Sequence[Path], report: Report) -> None:
     Raises:
         CityWatchError: a path does not exist.
     """
-    from sensors.tell import sources
-
     _refuse_missing(paths)
     write = sys.stdout.buffer.write
+    flush = sys.stdout.buffer.flush
     dumps = orjson.dumps
-    for path, sensor in sources(paths, report):
+    for path, sensor in _sources(paths, report):
+        if isinstance(sensor, Scribe):
+            for lines in sensor.lines(path, report, _name_only):
+                write(lines)
+                flush()
+            continue
         for event in sensor.read(path, report, _name_only):
             write(dumps(event, option=orjson.OPT_APPEND_NEWLINE))
     sys.stdout.buffer.flush()

@@ -11,7 +11,9 @@ from citywatch.model import Problem
 from console.cli import say
 from console.cli.options import Data, Json, Limit, StoreUrl
 
-Paths = Annotated[list[Path], typer.Argument(help="Files or folders; a folder means all in it, recursively.")]
+Paths = Annotated[
+    list[Path], typer.Argument(help="Files or folders (a folder means all in it); - is standard input.")
+]
 
 _ALERTS = (
     ("severity", "Severity"),

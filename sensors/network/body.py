@@ -33,6 +33,7 @@ _MAGIC = (
     (b"\xff\xd8\xff", "image/jpeg"),
     (b"GIF8", "image/gif"),
 )
+_FIRST = {magic[:1] for magic, _ in _MAGIC}
 _TEXT = ("text/", "application/json", "application/xml", "application/javascript", "application/x-www-form")
 
 
@@ -42,6 +43,8 @@ def kind_of(data: bytes) -> str:
     >>> kind_of(b"MZ" + bytes(62)), kind_of(b"hello")
     ('application/x-dosexec', '')
     """
+    if data[:1] not in _FIRST:
+        return ""
     for magic, kind in _MAGIC:
         if data.startswith(magic):
             return kind if magic != b"MZ" or len(data) > 60 else ""

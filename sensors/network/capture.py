@@ -10,7 +10,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from citywatch.model import Event, Problem
 from citywatch.ports import Keep, Report
@@ -18,11 +18,11 @@ from sensors.network import stream
 from sensors.network.beacon import Beacons
 from sensors.network.decode import Decoder
 from sensors.network.dissector import Dissector
-from sensors.network.flow import MOST_FLOWS, Flow, Table, event_of
+from sensors.network.flow import MOST_FLOWS, Flow, Table
 from sensors.network.local import Local
 from sensors.network.pcapfile import Record, batches, is_capture, open_capture
 from sensors.network.protocols import Protocols
-from sensors.network.sink import Sink
+from sensors.network.sink import Events, Lines, Sink
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +43,32 @@ class NetworkSensor:
 
     def read(self, path: Path, report: Report, keep: Keep) -> Iterator[Event]:
         """All events of a capture, in the order in which they became known."""
+        source = self._open(path, report)
+        if source is not None:
+            with source:
+                yield from self.read_stream(source, path.name, report, keep)
+
+    def read_stream(self, source: BinaryIO, name: str, report: Report, keep: Keep) -> Iterator[Event]:
+        """The same from an open stream (decompressed), e.g. a pipe."""
+        for events in self._read(source, Events(name, keep), report):
+            yield from events
+
+    def lines(self, path: Path, report: Report, keep: Keep) -> Iterator[bytes]:
+        """The same events as lines of JSON, some thousand at a time; twice as fast."""
+        source = self._open(path, report)
+        if source is not None:
+            with source:
+                yield from self.lines_of_stream(source, path.name, report, keep)
+
+    def lines_of_stream(self, source: BinaryIO, name: str, report: Report, keep: Keep) -> Iterator[bytes]:
+        """The same from an open stream (decompressed)."""
+        with _without_cycles():
+            for lines in self._read(source, Lines(name, keep), report):
+                yield b"".join(lines)
+
+    def _open(self, path: Path, report: Report) -> BinaryIO | None:
         try:
-            source = open_capture(path)
+            return open_capture(path)
         except OSError as error:
             report(
                 Problem(
@@ -56,66 +80,63 @@ class NetworkSensor:
                     fatal=True,
                 )
             )
-            return
-        with source:
-            yield from self.read_stream(source, path.name, report, keep)
+            return None
 
-    def read_stream(self, source: BinaryIO, name: str, report: Report, keep: Keep) -> Iterator[Event]:
-        """The same from an open stream (decompressed), e.g. a pipe."""
-        reading = Reading(name, keep, self._dissector, self.most_flows, beacons=Beacons())
-        for link, data, records in batches(source, name, report):
-            yield from reading.take(link, data, records)
+    def _read(self, source: BinaryIO, sink: Sink, report: Report) -> Iterator[list[Any]]:
+        reading = Reading(sink, self._dissector, self.most_flows, beacons=Beacons())
+        for link, data, records in batches(source, sink.name, report):
+            yield reading.take(link, data, records)
         yield from reading.finish()
         for problem in reading.problems():
             report(problem)
 
 
 class Reading:
-    """Packets of one capture or interface on their way to events: batches in, events out."""
+    """Packets of one capture or interface on their way to events or lines: batches in, what they tell out."""
 
     def __init__(
-        self, name: str, keep: Keep, dissector: Dissector, most_flows: int, *, beacons: Beacons | None = None
+        self, sink: Sink, dissector: Dissector, most_flows: int, *, beacons: Beacons | None = None
     ) -> None:
-        sink = Sink(name, keep)
-
         def over(flow: Flow) -> None:  # holds no reference to this reading: its process ends with it, at once
-            if flow.app is not None and (flow.out_load or flow.back_load) and flow.reason != "active":
-                stream.close(flow)
-            if beacons is not None:
-                beacons.add(flow)
-            sink.events.append(event_of(flow, name))
+            if flow.out_load or flow.back_load:
+                if flow.app is not None and flow.reason != "active":
+                    stream.close(flow)
+                if beacons is not None and flow.out_load and flow.back_load:
+                    beacons.add(flow)
+            told(flow)
 
-        self._name = name
+        told = sink.over
         self._sink = sink
         self._beacons = beacons
         self._local = Local(sink, dissector)
         self._table = Table(over, most_flows)
         self._decoder = Decoder(sink, self._table, Protocols(sink, self._local), self._local)
 
-    def take(self, link: int, data: bytes, records: list[Record]) -> list[Event]:
-        """Decode the packets of one buffer; give the events that became known."""
+    def take(self, link: int, data: bytes, records: list[Record]) -> list[Any]:
+        """Decode the packets of one buffer; give the events (or lines) that became known."""
         with _without_cycles():
             self._decoder.batch(link, data, records)
         return self._told()
 
-    def advance(self, us: int) -> list[Event]:
+    def advance(self, us: int) -> list[Any]:
         """Time went on though no packet came: flows that were idle for long enough end."""
         if us >= self._table.tick:
             self._table.advance(us)
         return self._told()
 
-    def finish(self) -> list[Event]:
+    def finish(self) -> Iterator[list[Any]]:
         """The capture ended, and every flow with it."""
-        self._table.finish()
-        events = self._told()
+        for _ in self._table.finish():
+            yield self._told()
         if self._beacons is not None:
-            events.extend(self._beacons.events(self._name))
-        return events
+            for event in self._beacons.events(self._sink.name):
+                self._sink.put(event)
+        yield self._told()
 
-    def _told(self) -> list[Event]:
+    def _told(self) -> list[Any]:
         self._local.flush()
-        events, self._sink.events = self._sink.events, []
-        return events
+        told, self._sink.told = self._sink.told, []
+        return told
 
     @property
     def evicted(self) -> int:
@@ -129,7 +150,7 @@ class Reading:
 
     def problems(self) -> Iterator[Problem]:
         """What could not be read, counted."""
-        return _passed_over(self._decoder, self._local, self._table, self._name)
+        return _passed_over(self._decoder, self._local, self._table, self._sink.name)
 
 
 @contextmanager

@@ -1,8 +1,7 @@
 """Which flow does each packet belong to, and what does it add?
 
-The hot path of the sensor, written for speed: no object a packet; a TCP or UDP packet over plain IPv4 and
-Ethernet is read with one `unpack_from`, and its flow found by the twelve raw bytes of addresses and ports.
-Everything else takes the general way through `link.py` and `ip.py`.
+The general way, through `link.py` and `ip.py`, for whatever `quick.py` does not read itself: other link
+types, tags, tunnels, fragments, options, the first packet of most flows.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 from struct import Struct
 
 from sensors.network import link as links
-from sensors.network import stream
+from sensors.network import quick, stream
 from sensors.network.flow import (
     ACK,
     FIN,
@@ -34,9 +33,6 @@ from sensors.network.pcapfile import Record
 from sensors.network.protocols import Protocols
 from sensors.network.sink import Sink
 
-_QUICK = Struct(">HBxHxxHxBxx12sIxxxxBB").unpack_from
-"""Ethertype, version and header length, total length, fragment, protocol, addresses and ports, then TCP's
-sequence, data offset and flags (for UDP: length and checksum stand where the sequence is)."""
 _TCP = Struct(">I4xBB").unpack_from
 _TUNNEL_PORTS = {4789: "vxlan", 8472: "vxlan", 6081: "geneve"}
 _DEEPEST = 4
@@ -65,102 +61,12 @@ class Decoder:
         """Take the packets of one buffer."""
         self.packets += len(records)
         if link == links.ETHERNET:
-            self._ethernet(data, records)
+            quick.read(self, data, records)
             return
         for us, start, captured, _ in records:
             if us >= self.table.tick:
                 self.table.advance(us)
-            self._frame(link, us, data, start, start + captured)
-
-    def _ethernet(self, data: bytes, records: list[Record]) -> None:  # noqa: C901, PLR0912, PLR0915 - one loop over hostile lengths reads best in one piece
-        table = self.table
-        tcp_out, tcp_back = table.out[TCP], table.back[TCP]
-        udp_out, udp_back = table.out[UDP], table.back[UDP]
-        tick = table.tick
-        quick, take, feed = _QUICK, stream.take, stream.feed
-        for us, start, captured, _ in records:
-            if us >= tick:
-                table.advance(us)
-                tick = table.tick
-            if captured < 48:
-                self._frame(1, us, data, start, start + captured)
-                continue
-            ethertype, first, total, cut, proto, key, seq, offset, flags = quick(data, start + 12)
-            if first != 0x45 or ethertype != 0x0800 or cut & 0x3FFF or not total:
-                self._frame(1, us, data, start, start + captured)
-            elif proto == TCP:
-                head = offset >> 4 << 2
-                size = total - 20 - head
-                if size < 0 or head < 20:
-                    self._frame(1, us, data, start, start + captured)
-                    continue
-                at = start + 34 + head
-                end = at + size
-                if end > start + captured:
-                    end = start + captured
-                if flags & SYN:
-                    self._tcp(key, us, total, seq, flags & 0x3F, size, data[at:end])
-                    continue
-                seen = flags & 0x3F | LOAD if size else flags & 0x3F
-                flow = tcp_out.get(key)
-                if flow is not None:
-                    if seen & ~flow.out_seen:
-                        self._news(flow, seen, us, False)
-                    flow.out_packets += 1
-                    flow.out_bytes += total
-                    if us > flow.last:
-                        flow.last = us
-                    if size:
-                        flow.out_load += size
-                        if flow.app is not None:
-                            take(flow, True, seq, data[at:end], size, us)
-                    continue
-                flow = tcp_back.get(key)
-                if flow is None:
-                    self._tcp(key, us, total, seq, flags & 0x3F, size, data[at:end])
-                    continue
-                if seen & ~flow.back_seen:
-                    self._news(flow, seen, us, True)
-                flow.back_packets += 1
-                flow.back_bytes += total
-                if us > flow.last:
-                    flow.last = us
-                if size:
-                    flow.back_load += size
-                    if flow.app is not None:
-                        take(flow, False, seq, data[at:end], size, us)
-            elif proto == UDP:
-                size = (seq >> 16) - 8
-                if size < 0 or size > total - 28:
-                    self._frame(1, us, data, start, start + captured)
-                    continue
-                at = start + 42
-                end = at + size
-                if end > start + captured:
-                    end = start + captured
-                flow = udp_out.get(key)
-                if flow is not None:
-                    flow.out_packets += 1
-                    flow.out_bytes += total
-                    flow.out_load += size
-                    if us > flow.last:
-                        flow.last = us
-                    if flow.app is not None:
-                        feed(flow, True, data[at:end], us)
-                    continue
-                flow = udp_back.get(key)
-                if flow is None:
-                    self._udp(key, us, total, size, data[at:end])
-                    continue
-                flow.back_packets += 1
-                flow.back_bytes += total
-                flow.back_load += size
-                if us > flow.last:
-                    flow.last = us
-                if flow.app is not None:
-                    feed(flow, False, data[at:end], us)
-            else:
-                self._frame(1, us, data, start, start + captured)
+            self.frame(link, us, data, start, start + captured)
 
     def _news(self, flow: Flow, seen: int, us: int, back: bool) -> None:
         """One side did something for the first time."""
@@ -174,7 +80,17 @@ class Decoder:
         if new & RST or (new & FIN and flow.out_seen & flow.back_seen & FIN):
             self.table.closing(flow, us)
 
-    def _tcp(self, key: bytes, us: int, total: int, seq: int, flags: int, size: int, load: bytes) -> None:
+    def begin(self, key: bytes, us: int, total: int, seq: int) -> None:
+        """A SYN that opens a flow, from the quick loop."""
+        flow = self.table.open(key, TCP, us)
+        flow.app = self._protocols.tcp
+        flow.out_seen = SYN
+        flow.history = "S"
+        flow.out_next = seq + 1 & 0xFFFFFFFF
+        flow.out_packets = 1
+        flow.out_bytes = total
+
+    def segment(self, key: bytes, us: int, total: int, seq: int, flags: int, size: int, load: bytes) -> None:
         """A TCP segment, the general way: also the first of a flow and every SYN."""
         table = self.table
         back = False
@@ -190,9 +106,9 @@ class Decoder:
             flow = table.open(turned(key) if back else key, TCP, us)
             self._dress(flow)
             flow.app = self._protocols.tcp
-        self._segment(flow, back, us, total, seq, flags, size, load)
+        self._count(flow, back, us, total, seq, flags, size, load)
 
-    def _segment(
+    def _count(
         self, flow: Flow, back: bool, us: int, total: int, seq: int, flags: int, size: int, load: bytes
     ) -> None:
         seen = flags | LOAD if size else flags
@@ -217,7 +133,7 @@ class Decoder:
         if size and flow.app is not None:
             stream.take(flow, not back, seq, load, size, us)
 
-    def _udp(self, key: bytes, us: int, total: int, size: int, load: bytes) -> None:
+    def datagram(self, key: bytes, us: int, total: int, size: int, load: bytes) -> None:
         """A UDP datagram, the general way: also the first of a flow."""
         table = self.table
         flow = table.out[UDP].get(key)
@@ -251,16 +167,16 @@ class Decoder:
         if self._tunnel:
             flow.tunnel = self._tunnel
 
-    def _frame(self, link: int, us: int, data: bytes, start: int, end: int) -> None:
+    def frame(self, link: int, us: int, data: bytes, start: int, end: int) -> None:
         """A frame, the general way."""
         found = links.frame(link, data, start, end)
         if found is None:
             self.unknown_links[link] = self.unknown_links.get(link, 0) + 1
             return
         self._vlans = found.vlans
-        self._tunnel = ""
         self._above(found, us, data, end, 0)
         self._vlans = None
+        self._tunnel = ""
 
     def _above(self, found: links.Frame, us: int, data: bytes, end: int, depth: int) -> None:
         kind = found.ethertype
@@ -318,7 +234,7 @@ class Decoder:
             return
         key = packet.source + packet.target + data[at : at + 4]
         load = data[at + head : min(at + packet.size, packet.end)]
-        self._tcp(key, us, packet.total, seq, flags & 0x3F, size, load)
+        self.segment(key, us, packet.total, seq, flags & 0x3F, size, load)
         if self._overlap:
             self._mark(TCP, key)
 
@@ -331,7 +247,7 @@ class Decoder:
         if size < 0 or size > packet.size - 8:
             size = packet.size - 8
         key = packet.source + packet.target + data[at : at + 4]
-        self._udp(key, us, packet.total, size, data[at + 8 : min(at + 8 + size, packet.end)])
+        self.datagram(key, us, packet.total, size, data[at + 8 : min(at + 8 + size, packet.end)])
         if self._overlap:
             self._mark(UDP, key)
         tunnel = _TUNNEL_PORTS.get(data[at + 2] << 8 | data[at + 3])

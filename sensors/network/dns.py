@@ -150,17 +150,45 @@ def _flag_list(shown: int) -> list[str]:
 
 
 def _question(data: bytes, asked: int, fields: Event) -> int:
-    """Read the questions; the first is told."""
+    """Read the questions; the first is told. A lone one is looked up as it stands: the answer repeats it."""
     at = 12
+    if asked == 1:
+        end = data.find(0, 12) + 5
+        raw = data[12:end]
+        known = _questions.get(raw)
+        if known is not None:
+            fields.update(known)
+            return end
+        about: Event = {}
+        at = _first(data, about)
+        fields.update(about)
+        if at == end and len(raw) == end - 12:
+            if len(_questions) >= _MOST_QUESTIONS:
+                _questions.clear()
+            _questions[raw] = about
+        return at
     for turn in range(asked):
-        name, at = _name(data, at)
-        kind, sort = data[at] << 8 | data[at + 1], data[at + 2] << 8 | data[at + 3]
-        at += 4
         if turn == 0:
-            fields["dns.question.type"] = _TYPES.get(kind) or f"TYPE{kind}"
-            fields["dns.question.class"] = _CLASSES.get(sort & 0x7FFF) or str(sort)
-            _named(name, fields)
+            at = _first(data, fields)
+            continue
+        at = _name(data, at)[1] + 4
+        if at > len(data):
+            raise IndexError("a question is cut off")
     return at
+
+
+_questions: dict[bytes, Event] = {}
+_MOST_QUESTIONS = 4096
+
+
+def _first(data: bytes, fields: Event) -> int:
+    """Read the first question; gives where it ends."""
+    name, at = _name(data, 12)
+    kind, sort = data[at] << 8 | data[at + 1], data[at + 2] << 8 | data[at + 3]
+    fields["dns.question.type"] = _TYPES.get(kind) or f"TYPE{kind}"
+    fields["dns.question.class"] = _CLASSES.get(sort & 0x7FFF) or str(sort)
+    _named(name, fields)
+    return at + 4
 
 
 def _named(name: str, fields: Event) -> None:

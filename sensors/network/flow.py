@@ -6,18 +6,16 @@ table is bounded; what has to leave early is written with `citywatch.flow.reason
 
 from __future__ import annotations
 
-from math import log2
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 from citywatch.model import Event
-from sensors.network.moment import address, community_id, community_of, event_id, stamp
 
 FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
 LOAD = 0x100
 """Beside the TCP flags: this side sent payload."""
 
 TCP, UDP, ICMP, ICMP6 = 6, 17, 1, 58
-TRANSPORT = {TCP: "tcp", UDP: "udp", ICMP: "icmp", ICMP6: "ipv6-icmp", 132: "sctp", 47: "gre", 2: "igmp"}
 
 SLOT = 24
 """Flows are looked after once in 2**24 microseconds (16.8 s)."""
@@ -31,10 +29,6 @@ FIRST_LOAD = 256
 """Bytes of the originator's first payload that are kept for `payload.hex` and `entropy`."""
 
 _LETTERS = ((SYN, "s"), (ACK, "a"), (LOAD, "d"), (FIN, "f"), (RST, "r"))
-_FLAGS = tuple(
-    "".join(letter for place, letter in enumerate("FSRPAU") if bits >> place & 1) or "none"
-    for bits in range(64)
-)
 
 
 def _word(new: int) -> tuple[str, str]:
@@ -48,8 +42,8 @@ def _word(new: int) -> tuple[str, str]:
     return text.upper(), text
 
 
-_HISTORY = {bits: _word(bits) for bits in range(0x200) if bits == bits & 0x117}
-"""Letters by what is new, for the originator and for the responder."""
+HISTORY_OUT, HISTORY_BACK = zip(*(_word(bits) for bits in range(0x118)), strict=True)
+"""Letters by what is new (of FIN, SYN, RST, ACK and LOAD), for the originator and for the responder."""
 
 
 class Talk(Protocol):
@@ -107,11 +101,12 @@ class Flow:
         "protocol",
         "reason",
         "said",
+        "start",
         "tunnel",
         "vlans",
     )  # fmt: skip
 
-    def __init__(self, key: bytes, proto: int, us: int, number: int) -> None:
+    def __init__(self, key: bytes, proto: int, us: int, number: int) -> None:  # noqa: PLR0915 - a slot a line
         self.key = key
         self.back_key = b""
         self.proto = proto
@@ -138,6 +133,8 @@ class Flow:
         """The last bytes taken, to tell a retransmission from an overlap with other content."""
         self.notes: list[str] | None = None
         self.base: Event | None = None
+        self.start = b""
+        """The same as text (see `flowevent.start_of`)."""
         self.extra: Event | None = None
         """Fields that a protocol adds to the flow's own event."""
         self.vlans: list[str] | None = None
@@ -158,7 +155,7 @@ class Flow:
 
     def letters(self, new: int, back: bool) -> None:
         """Write down what one side did for the first time (upper case: the originator)."""
-        self.history += _HISTORY[new & 0x117][back]
+        self.history += (HISTORY_BACK if back else HISTORY_OUT)[new & 0x117]
 
     def ends(self) -> tuple[bytes, bytes, int, int]:
         """Raw addresses and ports, originator first."""
@@ -182,120 +179,6 @@ def turned(key: bytes) -> bytes:
     if len(key) == 12:
         return key[4:8] + key[:4] + key[10:] + key[8:10]
     return key[16:32] + key[:16] + key[34:] + key[32:34]
-
-
-def state(flow: Flow) -> str:
-    """The connection's state after Zeek's conn_state, from what each side was seen to do."""
-    out, back = flow.out_seen, flow.back_seen
-    if not out & SYN:
-        return "OTH" if not back & SYN else "SHR" if back & FIN else "OTH"
-    if not back & 0x3F:
-        return "RSTOS0" if out & RST else "SH" if out & FIN else "S0"
-    if not back & SYN:
-        return "REJ" if back & RST else "OTH"
-    return _answered(out, back)
-
-
-def _answered(out: int, back: int) -> str:
-    if out & RST:
-        return "RSTO"
-    if back & RST:
-        return "RSTR"
-    if out & FIN:
-        return "SF" if back & FIN else "S2"
-    return "S3" if back & FIN else "S1"
-
-
-def entropy(data: bytes) -> float:
-    """Bits a byte.
-
-    >>> entropy(b"aaaa"), entropy(bytes(range(256)))
-    (0.0, 8.0)
-    """
-    size = len(data)
-    total = 0.0
-    for byte in set(data):
-        count = data.count(byte)
-        total -= count * log2(count / size)
-    return round(total / size, 3) if size and total > 0 else 0.0
-
-
-def base_of(flow: Flow, name: str) -> Event:
-    """The fields that every event of this flow carries; made once."""
-    base = flow.base
-    if base is None:
-        source, target, sport, dport = flow.ends()
-        proto = flow.proto
-        has_ports = proto in _WITH_PORTS
-        base = flow.base = {
-            "event.kind": "event",
-            "event.category": _CATEGORY,
-            "event.module": "network",
-            "log.file.path": name,
-            "source.ip": address(source),
-            "destination.ip": address(target),
-            "network.type": "ipv4" if len(source) == 4 else "ipv6",
-            "network.transport": TRANSPORT.get(proto) or str(proto),
-            "network.community_id": community_of(flow.key, flow.back_key, proto)
-            if has_ports
-            else community_id(source, target, proto, sport, dport),
-        }
-        if has_ports:
-            base["source.port"] = sport
-            base["destination.port"] = dport
-        elif proto in {ICMP, ICMP6}:
-            base["citywatch.icmp.type"] = sport
-            base["citywatch.icmp.code"] = dport
-        if flow.vlans:
-            base["network.vlan.id"] = flow.vlans
-        if flow.tunnel:
-            base["network.inner.type"] = flow.tunnel
-    return base
-
-
-_CATEGORY = ["network"]
-_WITH_PORTS = frozenset({TCP, UDP, 132})
-
-
-def event_of(flow: Flow, name: str) -> Event:
-    """The flow's own event."""
-    first, last = flow.first, flow.last
-    out_bytes, back_bytes = flow.out_bytes, flow.back_bytes
-    out_packets, back_packets = flow.out_packets, flow.back_packets
-    place = b"%b %d %d %d %d" % (flow.key, flow.proto, first, flow.number, flow.part)
-    event: Event = {
-        "@timestamp": stamp(first),
-        "event.id": event_id(b"flow", place),
-        "event.dataset": "network.flow",
-        **base_of(flow, name),
-        "event.end": stamp(last),
-        "event.duration": (last - first) * 1000 if last > first else 0,
-        "source.bytes": out_bytes,
-        "source.packets": out_packets,
-        "destination.bytes": back_bytes,
-        "destination.packets": back_packets,
-        "network.bytes": out_bytes + back_bytes,
-        "network.packets": out_packets + back_packets,
-        "citywatch.flow.payload.out_bytes": flow.out_load,
-        "citywatch.flow.payload.in_bytes": flow.back_load,
-        "citywatch.flow.reason": flow.reason,
-    }
-    if flow.proto == TCP:
-        event["citywatch.flow.state"] = state(flow)
-        event["citywatch.flow.history"] = flow.history
-        event["citywatch.flow.flags"] = _FLAGS[flow.out_seen & 0x3F]
-    if flow.protocol:
-        event["network.protocol"] = flow.protocol
-    load = flow.load
-    if load:
-        event["citywatch.flow.payload.hex"] = load[:32].hex()
-        if not flow.protocol:
-            event["citywatch.flow.entropy"] = entropy(load)
-    if flow.notes:
-        event["citywatch.flow.notes"] = flow.notes
-    if flow.extra:
-        event.update(flow.extra)
-    return event
 
 
 class Table:
@@ -387,13 +270,24 @@ class Table:
         flow.out_packets = flow.out_bytes = flow.out_load = 0
         flow.back_packets = flow.back_bytes = flow.back_load = 0
 
-    def finish(self) -> None:
-        """The capture ended."""
+    def finish(self) -> Iterator[None]:
+        """The capture ended: end every flow, with pauses in which what they told can be taken away."""
         left = [flow for by_key in self.out for flow in by_key.values()]
-        left.sort(key=lambda flow: (flow.first, flow.number))
-        for flow in left:
-            self.end(flow, _over(flow) or "eof")
+        left.sort(key=_began)
         self._slots.clear()
+        left.reverse()
+        while left:
+            for _ in range(min(_AT_ONCE, len(left))):
+                flow = left.pop()
+                self.end(flow, _over(flow) or "eof")
+            yield
+
+
+_AT_ONCE = 2048
+
+
+def _began(flow: Flow) -> tuple[int, int]:
+    return flow.first, flow.number
 
 
 class EndOfFlow(Protocol):

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from struct import unpack_from
 
-from sensors.network.ja4 import Hello
+from sensors.network.ja4 import Hello, Numbers
 
 _SNI, _GROUPS, _POINTS, _SIGNATURES, _ALPN, _VERSIONS = 0, 10, 11, 13, 16, 43
+_KNOWN = frozenset({_SNI, _GROUPS, _POINTS, _SIGNATURES, _ALPN, _VERSIONS})
 
 
 def client_hello(body: bytes) -> Hello:
@@ -18,7 +19,7 @@ def client_hello(body: bytes) -> Hello:
     Raises:
         IndexError, struct.error: it is cut off or lies.
     """
-    hello = Hello(version=body[0] << 8 | body[1])
+    hello = Hello(body[0] << 8 | body[1])
     at = 34
     at += 1 + body[at]
     size = body[at] << 8 | body[at + 1]
@@ -35,17 +36,17 @@ def server_hello(body: bytes) -> Hello:
     Raises:
         IndexError, struct.error: it is cut off or lies.
     """
-    hello = Hello(version=body[0] << 8 | body[1])
+    hello = Hello(body[0] << 8 | body[1])
     hello.session = body[35 : 35 + body[34]]
     at = 35 + body[34]
-    hello.ciphers = [body[at] << 8 | body[at + 1]]
+    hello.ciphers = (body[at] << 8 | body[at + 1],)
     _extensions(body, at + 3, hello)
     return hello
 
 
-def _words(raw: bytes) -> list[int]:
+def _words(raw: bytes) -> Numbers:
     count = len(raw) // 2
-    return list(unpack_from(f">{count}H", raw))
+    return unpack_from(f">{count}H", raw)
 
 
 def _extensions(body: bytes, at: int, hello: Hello) -> None:
@@ -54,12 +55,15 @@ def _extensions(body: bytes, at: int, hello: Hello) -> None:
         return
     end = min(end, at + 2 + (body[at] << 8 | body[at + 1]))
     at += 2
+    kinds: list[int] = []
     while at + 4 <= end:
         kind, size = body[at] << 8 | body[at + 1], body[at + 2] << 8 | body[at + 3]
         at += 4
-        hello.extensions.append(kind)
-        _extension(kind, body[at : min(at + size, end)], hello)
+        kinds.append(kind)
+        if kind in _KNOWN:
+            _extension(kind, body[at : min(at + size, end)], hello)
         at += size
+    hello.extensions = tuple(kinds)
 
 
 def _extension(kind: int, value: bytes, hello: Hello) -> None:
@@ -69,7 +73,7 @@ def _extension(kind: int, value: bytes, hello: Hello) -> None:
     elif kind == _GROUPS:
         hello.groups = _words(value[2:])
     elif kind == _POINTS:
-        hello.points = list(value[1:])
+        hello.points = tuple(value[1:])
     elif kind == _SIGNATURES:
         hello.signatures = _words(value[2:])
     elif kind == _ALPN:

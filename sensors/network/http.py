@@ -7,7 +7,6 @@ as evidence up to a cap; credentials never leave this file unmasked (see `secret
 from __future__ import annotations
 
 import re
-from collections import deque
 
 from citywatch.model import Event
 from sensors.network.body import Body
@@ -64,7 +63,7 @@ class Http:
         self._sink = sink
         self._out = _Side()
         self._in = _Side()
-        self._pending: deque[_Exchange] = deque()
+        self._pending: list[_Exchange] = []
 
     def feed(self, flow: Flow, out: bool, data: bytes, us: int) -> bool:  # noqa: C901 - one loop over hostile lengths reads best in one piece
         """Take bytes of one side."""
@@ -107,7 +106,7 @@ class Http:
         if not head.method:
             raise ValueError("not a request")
         if len(self._pending) >= _MOST_PENDING:
-            self._tell(flow, self._pending.popleft())
+            self._tell(flow, self._pending.pop(0))
         exchange = _Exchange(us, head, request_fields(head, flow))
         self._pending.append(exchange)
         if head.length or head.chunked:
@@ -123,11 +122,11 @@ class Http:
         exchange.fields.update(answer_fields(head))
         method = exchange.head.method if exchange.head else ""
         if head.status == _SWITCHED or (method == "CONNECT" and head.status < 300):
-            self._tell(flow, self._pending.popleft())
+            self._tell(flow, self._pending.pop(0))
             self._tunnel(flow, method)
             return False
         if method == "HEAD" or head.status in _NO_BODY or head.length == 0:
-            self._tell(flow, self._pending.popleft())
+            self._tell(flow, self._pending.pop(0))
             return True
         self._in.body = Body(head)
         return True
@@ -145,7 +144,7 @@ class Http:
             if self._pending:
                 self._pending[-1].request_body = body
         elif self._pending:
-            exchange = self._pending.popleft()
+            exchange = self._pending.pop(0)
             exchange.answer_body = body
             self._tell(flow, exchange)
 
@@ -168,7 +167,7 @@ class Http:
                 body.done = True
                 self._ended(flow, side is self._out, body)
         while self._pending:
-            self._tell(flow, self._pending.popleft())
+            self._tell(flow, self._pending.pop(0))
 
     def _tell(self, flow: Flow, exchange: _Exchange) -> None:
         fields = exchange.fields

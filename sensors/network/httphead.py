@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
@@ -22,31 +21,27 @@ _DECODINGS = 4
 _NUMERIC = re.compile(r"[0-9.]+")
 
 
-@dataclass(slots=True, kw_only=True)
 class Head:
-    """First line and headers; names in lower case, the first of each name."""
+    """First line and headers; names in lower case, the first of each name. (Hot path: a mutable record.)"""
 
-    method: str = ""
-    target: str = ""
-    version: str = ""
-    status: int = 0
-    size: int = 0
-    names: list[str] = field(default_factory=list[str])
-    headers: dict[str, str] = field(default_factory=dict[str, str])
+    __slots__ = ("headers", "length", "method", "mime", "names", "size", "status", "target", "version")
+
+    def __init__(self, size: int) -> None:
+        self.method = ""
+        self.target = ""
+        self.version = ""
+        self.status = 0
+        self.size = size
+        self.names: list[str] = []
+        self.headers: dict[str, str] = {}
+        self.length: int | None = None
+        """Content-Length; None when absent or no number."""
+        self.mime = ""
 
     @property
     def chunked(self) -> bool:
-        return "chunked" in self.headers.get("transfer-encoding", "").lower()
-
-    @property
-    def length(self) -> int | None:
-        """Content-Length; None when absent or no number."""
-        value = self.headers.get("content-length", "").strip()
-        return int(value) if value.isascii() and value.isdigit() and len(value) < 19 else None
-
-    @property
-    def mime(self) -> str:
-        return self.headers.get("content-type", "").partition(";")[0].strip().lower()[:255]
+        coding = self.headers.get("transfer-encoding")
+        return coding is not None and "chunked" in coding.lower()
 
 
 def parse_head(raw: bytes) -> Head:
@@ -56,24 +51,65 @@ def parse_head(raw: bytes) -> Head:
         ValueError: it is no HTTP head.
     """
     first, *lines = raw.split(b"\n")
-    head = Head(size=len(raw) + 4)
-    answer = _ANSWER.match(first)
-    if answer:
-        head.version, head.status = answer[1].decode("ascii"), int(answer[2])
-    else:
-        request = _REQUEST.fullmatch(first)
-        if request is None:
-            raise ValueError("not an HTTP head")
-        head.method, head.target = request[1].decode("ascii"), text(request[2])
-        head.version = (request[3] or b"0.9").decode("ascii")
+    head = Head(len(raw) + 4)
+    _first_line(first, head)
+    names, headers, known = head.names, head.headers, _known
     for line in lines[:_MOST_HEADERS]:
-        name, colon, value = line.partition(b":")
-        if colon:
-            known = _header(name)
-            head.names.append(known)
-            if known not in head.headers:
-                head.headers[known] = text(value.strip())
+        pair = known.get(line)
+        if pair is None:
+            pair = _pair(line)
+            if pair is None:
+                continue
+        name = pair[0]
+        names.append(name)
+        if name not in headers:
+            headers[name] = pair[1]
+    value = headers.get("content-length")
+    if value:
+        value = value.strip()
+        head.length = int(value) if value.isascii() and value.isdigit() and len(value) < 19 else None
+    value = headers.get("content-type")
+    if value:
+        head.mime = value.partition(";")[0].strip().lower()[:255]
     return head
+
+
+def _first_line(first: bytes, head: Head) -> None:
+    if first.startswith(b"HTTP/"):
+        answer = _ANSWER.match(first)
+        if answer:
+            head.version, head.status = answer[1].decode(), int(answer[2])
+            return
+    parts_of = first.rstrip().split(b" ")
+    if len(parts_of) == 3 and parts_of[2] in _VERSIONS and parts_of[0].isalpha() and len(parts_of[0]) <= 32:
+        head.method, head.target = parts_of[0].decode(), text(parts_of[1])
+        head.version = _VERSIONS[parts_of[2]]
+        return
+    request = _REQUEST.fullmatch(first)
+    if request is None:
+        raise ValueError("not an HTTP head")
+    head.method, head.target = request[1].decode("ascii"), text(request[2])
+    head.version = (request[3] or b"0.9").decode("ascii")
+
+
+_VERSIONS = {b"HTTP/1.1": "1.1", b"HTTP/1.0": "1.0"}
+_known: dict[bytes, tuple[str, str]] = {}
+"""Header lines that were read before: programs and servers say the same ones all the time."""
+_MOST_KNOWN = 4096
+_LONGEST_KNOWN = 160
+
+
+def _pair(line: bytes) -> tuple[str, str] | None:
+    """Name and value of a header line; None when it has no colon."""
+    name, colon, value = line.partition(b":")
+    if not colon:
+        return None
+    pair = (_header(name), text(value.strip()))
+    if len(line) <= _LONGEST_KNOWN:
+        if len(_known) >= _MOST_KNOWN:
+            _known.clear()
+        _known[line] = pair
+    return pair
 
 
 @lru_cache(maxsize=2048)
@@ -98,48 +134,67 @@ def decoded(target: str) -> str:
     return text(known).replace("+", " ").lower()
 
 
-def request_fields(head: Head, flow: Flow) -> Event:
+def request_fields(head: Head, flow: Flow) -> Event:  # noqa: C901, PLR0912, PLR0915 - a field a line
     """The fields of a request; without a Host header the server's address is its name."""
-    _, server, _, port = flow.ends()
-    scheme, host, target = "http", head.headers.get("host", ""), head.target
+    headers = head.headers
+    scheme, host, target = "http", headers.get("host", ""), head.target
     if head.method == "CONNECT":
-        host, target = head.target, ""
-    elif absolute := _ABSOLUTE.fullmatch(target):
+        host, target = target, ""
+    elif not target.startswith("/") and (absolute := _ABSOLUTE.fullmatch(target)):
         scheme, host, target = absolute[1].lower(), absolute[2], absolute[3] or "/"
-    host = host or address(server)
+    if not host:
+        host = address(flow.ends()[1])
     name, given = _host(host)
     path, mark, asked = target.partition("?")
-    asked = query(asked.partition("#")[0])
+    if asked:
+        asked = query(asked.partition("#")[0])
     shown = path + mark + asked
-    scheme_of, user = authorization(head.headers.get("authorization", ""))
-    return filled(
-        {
-            "http.version": head.version,
-            "http.request.method": head.method,
-            "http.request.bytes": head.size + (head.length or 0),
-            "http.request.referrer": head.headers.get("referer", ""),
-            "http.request.mime_type": head.mime,
-            "user_agent.original": head.headers.get("user-agent", ""),
-            "citywatch.http.request.headers": head.names,
-            "citywatch.http.request.cookie": cookie(head.headers.get("cookie", "")),
-            "citywatch.http.request.authorization": scheme_of,
-            "citywatch.auth.user": [user] if user else None,
-            "url.original": (head.target.partition("?")[0] + mark + asked) if target else head.target,
-            "url.full": f"{scheme}://{host}{shown}" if host else "",
-            "url.scheme": scheme,
-            "url.domain": name,
-            "url.registered_domain": ""
-            if _NUMERIC.fullmatch(name) or ":" in name
-            else parts(name.lower())[1],
-            "url.port": given or port,
-            "url.path": path,
-            "url.query": asked,
-            "url.extension": _extension(path),
-            "citywatch.url.decoded": decoded(shown),
-        }
-    )
+    fields: Event = {
+        "http.version": head.version,
+        "http.request.method": head.method,
+        "http.request.bytes": head.size + (head.length or 0),
+        "url.original": (head.target.partition("?")[0] + mark + asked) if target else head.target,
+        "url.full": f"{scheme}://{host}{shown}",
+        "url.scheme": scheme,
+        "url.port": given or flow.ends()[3],
+        "citywatch.url.decoded": decoded(shown),
+    }
+    if head.names:
+        fields["citywatch.http.request.headers"] = head.names
+    if head.mime:
+        fields["http.request.mime_type"] = head.mime
+    for header, field in _TOLD:
+        value = headers.get(header)
+        if value:
+            fields[field] = value
+    if value := headers.get("cookie"):
+        fields["citywatch.http.request.cookie"] = cookie(value)
+    if value := headers.get("authorization"):
+        fields["citywatch.http.request.authorization"], user = authorization(value)
+        if user:
+            fields["citywatch.auth.user"] = [user]
+    if name:
+        fields["url.domain"] = name
+        if registered := _registered(name):
+            fields["url.registered_domain"] = registered
+    if path:
+        fields["url.path"] = path
+        if extension := _extension(path):
+            fields["url.extension"] = extension
+    if asked:
+        fields["url.query"] = asked
+    return {field: value for field, value in fields.items() if value != ""}
 
 
+_TOLD = (("referer", "http.request.referrer"), ("user-agent", "user_agent.original"))
+
+
+@lru_cache(maxsize=4096)
+def _registered(name: str) -> str:
+    return "" if _NUMERIC.fullmatch(name) or ":" in name else parts(name.lower())[1]
+
+
+@lru_cache(maxsize=4096)
 def _host(host: str) -> tuple[str, int]:
     """Name and port of a Host header.
 
@@ -157,6 +212,8 @@ def _host(host: str) -> tuple[str, int]:
 
 def _extension(path: str) -> str:
     last = path.rpartition("/")[2]
+    if "." not in last:
+        return ""
     _, dot, extension = last.rpartition(".")
     return extension.lower() if dot and extension.isalnum() and len(extension) <= 10 else ""
 

@@ -5,7 +5,6 @@ JA3 after github.com/salesforce/ja3, JA4 after FoxIO's technical note (TLS clien
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import md5, sha256
 
@@ -15,21 +14,28 @@ _VERSIONS = {
 }  # fmt: skip
 _SNI, _ALPN = 0, 16
 
+Numbers = tuple[int, ...]
 
-@dataclass(slots=True, kw_only=True)
+
 class Hello:
-    """What a client or server hello holds. Numbers as sent, GREASE included."""
+    """What a client or server hello holds. Numbers as sent, GREASE included. (Hot path: a mutable record.)"""
 
-    version: int
-    ciphers: list[int] = field(default_factory=list[int])
-    extensions: list[int] = field(default_factory=list[int])
-    groups: list[int] = field(default_factory=list[int])
-    points: list[int] = field(default_factory=list[int])
-    signatures: list[int] = field(default_factory=list[int])
-    versions: list[int] = field(default_factory=list[int])
-    alpn: list[bytes] = field(default_factory=list[bytes])
-    name: str = ""
-    session: bytes = b""
+    __slots__ = (
+        "alpn", "ciphers", "extensions", "groups", "name", "points", "session", "signatures", "version",
+        "versions",
+    )  # fmt: skip
+
+    def __init__(self, version: int) -> None:
+        self.version = version
+        self.ciphers: Numbers = ()
+        self.extensions: Numbers = ()
+        self.groups: Numbers = ()
+        self.points: Numbers = ()
+        self.signatures: Numbers = ()
+        self.versions: Numbers = ()
+        self.alpn: list[bytes] = []
+        self.name = ""
+        self.session = b""
 
 
 def grease(value: int) -> bool:
@@ -41,59 +47,67 @@ def grease(value: int) -> bool:
     return value & 0x0F0F == 0x0A0A and value >> 8 == value & 0xFF
 
 
-def _plain(values: list[int]) -> list[int]:
-    return _without_grease(tuple(values))
+@lru_cache(maxsize=4096)
+def plain(values: Numbers) -> Numbers:
+    """Without what is reserved. Programs say the same hello again and again."""
+    return tuple(value for value in values if not grease(value))
+
+
+def _dashed(values: Numbers) -> str:
+    return "-".join(map(str, values))
 
 
 @lru_cache(maxsize=4096)
-def _without_grease(values: tuple[int, ...]) -> list[int]:
-    """Programs say the same hello again and again. The list is shared: it is never changed."""
-    return [value for value in values if not grease(value)]
-
-
-def _dashed(values: list[int]) -> str:
-    return "-".join(map(str, values))
+def _ja3(version: int, ciphers: Numbers, extensions: Numbers, groups: Numbers, points: Numbers) -> str:
+    words = (
+        str(version),
+        _dashed(plain(ciphers)),
+        _dashed(plain(extensions)),
+        _dashed(plain(groups)),
+        _dashed(points),
+    )
+    return md5(",".join(words).encode("ascii"), usedforsecurity=False).hexdigest()
 
 
 def ja3(hello: Hello) -> str:
     """MD5 of version, ciphers, extensions, groups and point formats of a client hello."""
-    words = (
-        str(hello.version),
-        _dashed(_plain(hello.ciphers)),
-        _dashed(_plain(hello.extensions)),
-        _dashed(_plain(hello.groups)),
-        _dashed(hello.points),
-    )
+    return _ja3(hello.version, hello.ciphers, hello.extensions, hello.groups, hello.points)
+
+
+@lru_cache(maxsize=4096)
+def _ja3s(version: int, ciphers: Numbers, extensions: Numbers) -> str:
+    words = (str(version), _dashed(ciphers), _dashed(plain(extensions)))
     return md5(",".join(words).encode("ascii"), usedforsecurity=False).hexdigest()
 
 
 def ja3s(hello: Hello) -> str:
     """MD5 of version, cipher and extensions of a server hello."""
-    words = (str(hello.version), _dashed(hello.ciphers), _dashed(_plain(hello.extensions)))
-    return md5(",".join(words).encode("ascii"), usedforsecurity=False).hexdigest()
+    return _ja3s(hello.version, hello.ciphers, hello.extensions)
 
 
 def ja4(hello: Hello, transport: str = "t") -> str:
     """The JA4 fingerprint of a client hello; transport t (TCP), q (QUIC) or d (DTLS)."""
-    ciphers, extensions = _plain(hello.ciphers), _plain(hello.extensions)
-    offered = _plain(hello.versions)
+    ciphers, extensions = plain(hello.ciphers), plain(hello.extensions)
+    offered = plain(hello.versions)
     version = _VERSIONS.get(max(offered) if offered else hello.version, "00")
-    head = (
-        transport
-        + version
-        + ("d" if _SNI in extensions else "i")
-        + f"{min(len(ciphers), 99):02d}{min(len(extensions), 99):02d}"
-        + _alpn(hello.alpn)
+    return (
+        f"{transport}{version}{'d' if _SNI in extensions else 'i'}"
+        f"{min(len(ciphers), 99):02d}{min(len(extensions), 99):02d}{_alpn(hello.alpn)}"
+        f"_{_suites(ciphers)}_{_listed(extensions, plain(hello.signatures))}"
     )
+
+
+@lru_cache(maxsize=4096)
+def _listed(extensions: Numbers, signatures: Numbers) -> str:
     listed = ",".join(sorted(f"{value:04x}" for value in extensions if value not in {_SNI, _ALPN}))
-    signed = ",".join(f"{value:04x}" for value in _plain(hello.signatures))
+    signed = ",".join(f"{value:04x}" for value in signatures)
     if signed:
         listed += "_" + signed
-    return f"{head}_{_suites(tuple(ciphers))}_{_cut(listed)}"
+    return _cut(listed)
 
 
 @lru_cache(maxsize=1024)
-def _suites(ciphers: tuple[int, ...]) -> str:
+def _suites(ciphers: Numbers) -> str:
     return _cut(",".join(sorted(f"{value:04x}" for value in ciphers)))
 
 

@@ -6,6 +6,7 @@ ARP, DHCP and ICMPv6 neighbour discovery. The packets are dissected by scapy in 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any
 
@@ -115,7 +116,7 @@ class Local:
                 event["citywatch.arp.conflict"] = conflicts
         if target_mac not in {_NO_MAC, "ff:ff:ff:ff:ff:ff"}:
             event["citywatch.arp.target_mac"] = target_mac
-        self._sink.events.append(event)
+        self._sink.put(event)
 
     def _held(self, ip: str, mac: str) -> str:
         """Who held this address before, when it was another; remembers the new holder."""
@@ -169,8 +170,13 @@ class Local:
 
 def _ip(value: Any) -> str:
     """An address that the store will take, or nothing."""
+    return _address(str(value)) if value else ""
+
+
+@lru_cache(maxsize=4096)
+def _address(words: str) -> str:
     try:
-        found = str(ip_address(str(value)))
+        found = str(ip_address(words))
     except ValueError:
         return ""
     return "" if found == _NOWHERE else found

@@ -5,13 +5,14 @@ from __future__ import annotations
 from binascii import b2a_base64
 from functools import lru_cache
 from hashlib import blake2b, sha1
-from socket import AF_INET6, inet_ntoa, inet_ntop
+from socket import AF_INET6, inet_ntop
 from struct import Struct
 
 from citywatch.clock import stamp_us
 
 _seconds: dict[int, str] = {}
 _MOST_SECONDS = 4096
+_THREE = tuple(f"{number:03d}" for number in range(1000))
 
 
 def stamp(us: int) -> str:
@@ -20,23 +21,34 @@ def stamp(us: int) -> str:
     >>> stamp(1_700_000_000_000_001) == stamp_us(1_700_000_000_000_001)
     True
     """
-    second, part = divmod(us, 1_000_000)
+    second = us // 1_000_000
     head = _seconds.get(second)
     if head is None:
         if len(_seconds) >= _MOST_SECONDS:
             _seconds.clear()
         head = _seconds[second] = stamp_us(second * 1_000_000)[:20]
-    return f"{head}{part:06d}Z"
+    part = us - second * 1_000_000
+    return f"{head}{_THREE[part // 1000]}{_THREE[part % 1000]}Z"
 
 
-@lru_cache(maxsize=65536)
+OCTETS = tuple(str(number) for number in range(256))
+
+
 def address(raw: bytes) -> str:
     """An IPv4 or IPv6 address as text.
 
     >>> address(bytes([10, 0, 0, 1])), address(bytes(15) + bytes([1]))
     ('10.0.0.1', '::1')
     """
-    return inet_ntoa(raw) if len(raw) == 4 else inet_ntop(AF_INET6, raw)
+    if len(raw) == 4:
+        octet = OCTETS
+        return f"{octet[raw[0]]}.{octet[raw[1]]}.{octet[raw[2]]}.{octet[raw[3]]}"
+    return _address6(raw)
+
+
+@lru_cache(maxsize=16384)
+def _address6(raw: bytes) -> str:
+    return inet_ntop(AF_INET6, raw)
 
 
 @lru_cache(maxsize=16384)
@@ -111,7 +123,7 @@ def community_of(key: bytes, back_key: bytes, proto: int) -> str:
     if key[:half] + key[ports : ports + 2] > key[half:ports] + key[ports + 2 :]:
         key = back_key
     raw = sha1(b"\0\0" + key[:ports] + _PADDED[proto] + key[ports:], usedforsecurity=False).digest()
-    return "1:" + b2a_base64(raw, newline=False).decode("ascii")
+    return "1:" + b2a_base64(raw, newline=False).decode()
 
 
 def _digest(rest: bytes) -> str:

@@ -89,14 +89,29 @@ def open_capture(path: Path) -> BinaryIO:
     Raises:
         OSError: the file cannot be opened.
     """
-    raw = path.open("rb")
+    return unpacked(path.open("rb"))
+
+
+def unpacked(raw: io.BufferedReader) -> BinaryIO:
+    """A stream, decompressed as needed by its first bytes; from one that is plain nothing is taken."""
     head = raw.peek(4)[:4]
     if head[:2] == GZIP:
-        raw.close()
-        return cast("BinaryIO", gzip.open(path, "rb"))
+        return cast("BinaryIO", _Gzip(raw))
     if head == ZSTD:
         return cast("BinaryIO", io.BufferedReader(cast("io.RawIOBase", _zstd(raw)), CHUNK))
     return raw
+
+
+class _Gzip(gzip.GzipFile):
+    """Closes the file below with itself."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        super().__init__(fileobj=raw, mode="rb")
+        self._raw = raw
+
+    def close(self) -> None:
+        super().close()
+        self._raw.close()
 
 
 def _zstd(raw: BinaryIO) -> object:

@@ -39,7 +39,8 @@ class Protocols:
 
     def udp(self, flow: Flow, load: bytes) -> Talk | None:
         """The reader for a UDP flow by ports and first payload; None when nobody reads it."""
-        _, _, sport, dport = flow.ends()
+        key = flow.key
+        sport, dport = key[-4] << 8 | key[-3], key[-2] << 8 | key[-1]
         if dport in _DNS_PORTS or sport in _DNS_PORTS:
             return self._dns
         if dport in _DHCP_PORTS and sport in _DHCP_PORTS:
@@ -124,7 +125,7 @@ def choose(sink: Sink, flow: Flow, out: bool, data: bytes) -> Talk | None:
     first = data[0]
     if first == 0x16 and tls.is_tls(data):
         return tls.Tls(sink)
-    for known, make in _BY_BYTES:
+    for known, make in _BY_FIRST[first]:
         if known(data):
             return make(sink)
     dport = flow.ends()[3]
@@ -146,16 +147,16 @@ def _kerberos(sink: Sink) -> Talk:
     return kerberos.Kerberos(sink, framed=True)
 
 
-_BY_BYTES: tuple[tuple[Callable[[bytes], bool], Callable[[Sink], Talk]], ...] = (
-    (http.is_http, http.Http),
-    (_is_ssh, Ssh),
-    (smb.is_smb, smb.Smb),
-    (dcerpc.is_rpc, dcerpc.Rpc),
-    (rdp.is_rdp, rdp.Rdp),
-    (rtsp.is_rtsp, rtsp.Rtsp),
-    (kerberos.is_kerberos, _kerberos),
-    (socks.is_socks, socks.Socks),
-)
+_Known = tuple[Callable[[bytes], bool], Callable[[Sink], Talk]]
+_LETTERS: tuple[_Known, ...] = ((http.is_http, http.Http), (_is_ssh, Ssh), (rtsp.is_rtsp, rtsp.Rtsp))
+_BINARY: dict[int, tuple[_Known, ...]] = {
+    0: ((smb.is_smb, smb.Smb), (kerberos.is_kerberos, _kerberos)),
+    3: ((rdp.is_rdp, rdp.Rdp),),
+    4: ((socks.is_socks, socks.Socks),),
+    5: ((dcerpc.is_rpc, dcerpc.Rpc), (socks.is_socks, socks.Socks)),
+}
+_BY_FIRST = tuple(_LETTERS if 0x41 <= first <= 0x5A else _BINARY.get(first, ()) for first in range(256))
+"""Who may know a payload, by its first byte."""
 
 
 def _greeting(sink: Sink, data: bytes, dport: int) -> Talk | None:

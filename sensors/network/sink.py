@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import orjson
+
 from citywatch.model import Event
-from sensors.network.flow import Flow, base_of
+from sensors.network.flow import Flow
+from sensors.network.flowevent import OWN, base_of, event_of, line_of, start_of
 from sensors.network.moment import event_id, stamp
 
 _ESCAPES = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 161)) if code not in (9, 10, 13)}
@@ -15,37 +18,96 @@ _TEXT_LIMIT = 8191
 
 
 class Sink:
-    """Collects events, gives them times and repeatable ids, keeps evidence."""
+    """Collects what decoders tell, in the order in which it becomes known, with times and repeatable ids."""
 
-    __slots__ = ("_keep", "events", "name")
+    __slots__ = ("_keep", "name", "told")
 
     def __init__(self, name: str, keep: Callable[[bytes, str], str]) -> None:
         self.name = name
         """The capture file's name, without its folder."""
-        self.events: list[Event] = []
+        self.told: list[Any] = []
+        """Events or lines, as the kind of sink has it."""
         self._keep = keep
 
-    def say(self, flow: Flow, dataset: str, us: int, fields: Event) -> Event:
-        """Write an event of a flow. `fields` win over the flow's own."""
-        flow.said += 1
-        event = base_of(flow, self.name).copy()
-        event["@timestamp"] = stamp(us)
-        event["event.id"] = event_id(
-            dataset.encode("ascii"),
-            b"%b %d %d %d %d" % (flow.key, flow.proto, flow.first, flow.number, flow.said),
-        )
-        event["event.dataset"] = dataset
-        if flow.protocol:
-            event["network.protocol"] = flow.protocol
-        event.update(fields)
-        self.events.append(event)
-        return event
+    def say(self, flow: Flow, dataset: str, us: int, fields: Event) -> None:
+        """Tell an event of a flow. `fields` win over the flow's own."""
+        raise NotImplementedError
+
+    def put(self, event: Event) -> None:
+        """Tell an event that is whole."""
+        raise NotImplementedError
+
+    def over(self, flow: Flow) -> None:
+        """Tell that a flow ended."""
+        raise NotImplementedError
 
     def keep(self, data: bytes, media_type: str, what: str, fields: Event) -> None:
         """Keep bytes as evidence and name them in an event's fields."""
         digest = self._keep(data, media_type)
         fields.setdefault("citywatch.evidence.sha256", []).append(digest)
         fields.setdefault("citywatch.evidence.what", []).append(what)
+
+
+class Events(Sink):
+    """Tells events."""
+
+    __slots__ = ()
+
+    def say(self, flow: Flow, dataset: str, us: int, fields: Event) -> None:
+        flow.said += 1
+        event = base_of(flow, self.name).copy()
+        event["@timestamp"] = stamp(us)
+        event["event.id"] = _id(flow, dataset)
+        event["event.dataset"] = dataset
+        if flow.protocol:
+            event["network.protocol"] = flow.protocol
+        event.update(fields)
+        self.told.append(event)
+
+    def put(self, event: Event) -> None:
+        self.told.append(event)
+
+    def over(self, flow: Flow) -> None:
+        self.told.append(event_of(flow, self.name))
+
+
+class Lines(Sink):
+    """Tells the same as lines of JSON, without making the events: for `citywatch decode`."""
+
+    __slots__ = ("_name",)
+
+    def __init__(self, name: str, keep: Callable[[bytes, str], str]) -> None:
+        super().__init__(name, keep)
+        self._name = orjson.dumps(name)
+
+    def say(self, flow: Flow, dataset: str, us: int, fields: Event) -> None:
+        flow.said += 1
+        if not fields or not OWN.isdisjoint(fields):
+            self._mixed(flow, dataset, us, fields)
+            return
+        protocol = b'"network.protocol":"%b",' % flow.protocol.encode() if flow.protocol else b""
+        words = f'"@timestamp":"{stamp(us)}","event.id":"{_id(flow, dataset)}","event.dataset":"{dataset}",'
+        written = orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
+        self.told.append(start_of(flow, self._name) + words.encode() + protocol + written[1:])
+
+    def _mixed(self, flow: Flow, dataset: str, us: int, fields: Event) -> None:
+        """Fields that win over the flow's own."""
+        event = base_of(flow, self.name) | {"@timestamp": stamp(us), "event.id": _id(flow, dataset)}
+        event["event.dataset"] = dataset
+        if flow.protocol:
+            event["network.protocol"] = flow.protocol
+        self.put(event | fields)
+
+    def put(self, event: Event) -> None:
+        self.told.append(orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE))
+
+    def over(self, flow: Flow) -> None:
+        self.told.append(line_of(flow, self._name))
+
+
+def _id(flow: Flow, dataset: str) -> str:
+    place = b"%b %d %d %d %d" % (flow.key, flow.proto, flow.first, flow.number, flow.said)
+    return event_id(dataset.encode("ascii"), place)
 
 
 def text(raw: bytes) -> str:

@@ -14,21 +14,33 @@ _HALF = 1 << 31
 _MASK = (1 << 32) - 1
 
 
-def take(flow: Flow, out: bool, seq: int, data: bytes, size: int, us: int) -> None:
+def take(flow: Flow, out: bool, seq: int, data: bytes, size: int, us: int) -> None:  # noqa: C901 - called for every packet with payload: one piece
     """Take one segment; `size` is its length on the wire, `data` what was captured of it."""
     expected = flow.out_next if out else flow.back_next
-    if expected < 0 or seq == expected:
-        _give(flow, out, seq, data, size, us)
-    else:
-        ahead = (seq - expected) & _MASK
-        if ahead >= _HALF:
-            _late(flow, out, seq, data, size, us, _MASK + 1 - ahead)
-            return
-        if not _wait(flow, out, seq, data):
-            skip(flow, out, us)
+    if seq == expected or expected < 0:
+        if out:
+            flow.out_next = (seq + size) & _MASK
+            flow.out_tail = data
+        else:
+            flow.back_next = (seq + size) & _MASK
+            flow.back_tail = data
+        app = flow.app
+        if app is not None:
+            try:
+                if not app.feed(flow, out, data, us) and flow.app is app:
+                    flow.app = None
+            except Exception:  # noqa: BLE001 - a stranger's bytes: whatever fails here is no reason to stop
+                broke(flow)
+        if size > len(data):
+            lost(flow, out, size - len(data))
+        if flow.out_wait if out else flow.back_wait:
+            _drain(flow, out, us)
         return
-    if flow.out_wait if out else flow.back_wait:
-        _drain(flow, out, us)
+    ahead = (seq - expected) & _MASK
+    if ahead >= _HALF:
+        _late(flow, out, seq, data, size, us, _MASK + 1 - ahead)
+    elif not _wait(flow, out, seq, data):
+        skip(flow, out, us)
 
 
 def _give(flow: Flow, out: bool, seq: int, data: bytes, size: int, us: int) -> None:

@@ -227,7 +227,7 @@ def client_fields(hello: ja4.Hello, transport: str) -> Event:
             "tls.client.server_name": hello.name,
             "tls.client.ja3": ja4.ja3(hello),
             "citywatch.tls.client.ja4": ja4.ja4(hello, transport),
-            "tls.client.supported_ciphers": _suites(tuple(hello.ciphers[:128])),
+            "tls.client.supported_ciphers": _suites(hello.ciphers[:128]),
             "tls.client.alpn": [name.decode("ascii", "backslashreplace") for name in hello.alpn[:16]],
         }
     )
@@ -244,5 +244,6 @@ def _server_fields(hello: ja4.Hello) -> Event:
     return filled(fields)
 
 
+@lru_cache(maxsize=512)
 def _certificate(raw: bytes) -> Event:
     return {**describe(raw), "tls.server.hash.sha256": sha256(raw).hexdigest()}

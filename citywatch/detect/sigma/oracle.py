@@ -182,6 +182,7 @@ def network_of(text: str) -> IPv4Network | IPv6Network:
     return ip_network(text)
 
 
+@lru_cache(maxsize=16_384)
 def in_network(text: str, network: str) -> bool:
     """Is this an address of the network? IPv4 in IPv6 clothes counts as IPv4.
 

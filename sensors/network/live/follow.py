@@ -21,6 +21,7 @@ from sensors.network.capture import Reading
 from sensors.network.dissector import Dissector
 from sensors.network.flow import MOST_FLOWS
 from sensors.network.live.spool import Reader, Spot
+from sensors.network.sink import Events
 
 _MOST_HELD = 2000
 _EVERY_US = 1_000_000
@@ -88,7 +89,7 @@ class Follower:
             report(self._problem(before))
         self._evicted_before = before.evicted
         self._dissector = Dissector()
-        self._reading = Reading(name, keep, self._dissector, most_flows)
+        self._reading = Reading(Events(name, keep), self._dissector, most_flows)
         self._held: list[Event] = []
         self._saved_us = 0
         self._saved_spot = spot
@@ -161,7 +162,8 @@ class Follower:
                 self._hold(self._reading.take(chunk.link, chunk.data, chunk.records))
                 if len(self._held) >= _MOST_HELD:
                     self._save(self._now())
-            self._hold(self._reading.finish())
+            for told in self._reading.finish():
+                self._hold(told)
             self._save(self._now())
             for problem in self._reading.problems():
                 self._report(problem)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import struct
 from collections.abc import Iterable, Sequence
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 from citywatch.model import Event, Problem
 from sensors.network.capture import NetworkSensor
@@ -114,11 +116,30 @@ class Kept:
 
 
 def read(raw: bytes, folder: Path, name: str = "a.pcap") -> tuple[list[Event], list[Problem]]:
-    """The events and problems of a capture given as bytes."""
+    """The events and problems of a capture given as bytes; read twice, as events and as lines of JSON."""
     path = folder / name
     path.write_bytes(raw)
     problems: list[Problem] = []
-    return list(NetworkSensor().read(path, problems.append, Kept())), problems
+    events = list(_SENSOR.read(path, problems.append, Kept()))
+    again: list[Problem] = []
+    lines = b"".join(_SENSOR.lines(path, again.append, Kept())).splitlines()
+    assert [written(line) for line in lines] == events
+    assert again == problems
+    return events, problems
+
+
+_SENSOR = NetworkSensor()
+
+
+def written(line: bytes) -> Event:
+    """The event of a line of JSON, in which no name may stand twice."""
+
+    def once(pairs: list[tuple[str, Any]]) -> Event:
+        event = dict(pairs)
+        assert len(event) == len(pairs), line
+        return event
+
+    return json.loads(line, object_pairs_hook=once)
 
 
 def of(events: Iterable[Event], dataset: str) -> list[Event]:

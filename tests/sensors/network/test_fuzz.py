@@ -1,7 +1,7 @@
 """Does any byte sequence break a decoder, stop it, or make it grow?
 
-A few thousand mutated packets each time; a million with
-`python -m tests.sensors.network.test_fuzz 1000000`.
+A few thousand mutated packets each time; a million in `make acceptance`, or with
+`python -m tests.sensors.network.test_fuzz 1000000`. With guidance by coverage: `fuzz_atheris.py` beside it.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ from sensors.network import (
 from sensors.network.capture import NetworkSensor
 from sensors.network.decode import Decoder
 from sensors.network.dissector import Dissector
-from sensors.network.flow import TCP, Flow, Table, Talk, event_of, turned
+from sensors.network.flow import TCP, Flow, Table, Talk, turned
 from sensors.network.local import Local
 from sensors.network.protocols import Protocols
-from sensors.network.sink import Sink
+from sensors.network.sink import Events, Lines, Sink
 from tests.sensors.network.packets import START_US, Kept, ether, ip4, ip6, pcap, read, talk, tcp, udp
 
 MAKERS: dict[str, Callable[[Sink], Talk]] = {
@@ -104,7 +104,7 @@ def check(events: list[Event]) -> None:
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_bytes_break_a_protocol(protocol: str, data: st.DataObject) -> None:
-    sink = Sink("a.pcap", Kept())
+    sink = Events("a.pcap", Kept())
     made = flow()
     made.app = MAKERS[protocol](sink)
     made.protocol = protocol
@@ -117,7 +117,8 @@ def test_no_bytes_break_a_protocol(protocol: str, data: st.DataObject) -> None:
         if data.draw(st.booleans()):
             stream.lost(made, out, data.draw(st.integers(1, 5000)))
     stream.close(made)
-    check([*sink.events, event_of(made, "a.pcap")])
+    sink.over(made)
+    check(sink.told)
     assert "malformed twice" not in (made.notes or [])
 
 
@@ -209,13 +210,14 @@ class NoLocal(Local):
 
 def mutate(seeds: list[bytes], dice: random.Random, count: int, *, link: int = 1) -> int:
     """Feed mutated packets to one decoder; gives the number of events. Raises what the decoder raises."""
-    sink = Sink("a.pcap", lambda data, kind: f"{len(data)}{kind}")
+    form = dice.choice((Events, Lines))
+    sink = form("a.pcap", lambda data, kind: f"{len(data)}{kind}")
     events = 0
 
     def over(flow: Flow) -> None:
         if flow.app is not None:
             stream.close(flow)
-        sink.events.append(event_of(flow, "a.pcap"))
+        sink.over(flow)
 
     table = Table(over, 500)
     local = NoLocal(sink, Dissector())
@@ -230,14 +232,21 @@ def mutate(seeds: list[bytes], dice: random.Random, count: int, *, link: int = 1
         raw = bytes(frame)
         decoder.batch(link, raw, [(START_US + turn * dice.randrange(20_000), 0, len(raw), len(raw))])
         assert table.living <= 501
-        events += len(sink.events)
-        sink.events.clear()
-    table.finish()
-    return events + len(sink.events)
+        events += len(sink.told)
+        sink.told.clear()
+    for _ in table.finish():
+        pass
+    return events + len(sink.told)
 
 
 def test_thousands_of_mutated_packets_break_nothing() -> None:
     assert mutate(frames(), random.Random(7), 6000) > 100  # noqa: S311 - repeatable on purpose
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+def test_a_million_mutated_packets_break_nothing() -> None:
+    assert mutate(frames(), random.Random(11), 1_000_000) > 10_000  # noqa: S311 - repeatable on purpose
 
 
 def test_a_capture_of_tiny_segments_is_read_in_bounded_time(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from citywatch.detect.fold import Fold
 from citywatch.detect.rulebook import Rulebook
 from citywatch.model import Alert, Event, Problem
 from sensors.network import NetworkSensor
-from tests.sensors.network.packets import Kept
+from tests.sensors.network.packets import Kept, written
 
 pytestmark = pytest.mark.groundtruth
 REPO = Path(__file__).parents[3]
@@ -198,3 +198,17 @@ def test_no_rule_names_an_address_or_file_of_a_capture(groundtruth: Path, sensor
                 if "." in value and len(value) > 6 and not value.endswith((".arpa", ".0", ".255.255")):
                     named.add(value)
     assert {value for value in named if value in rules} == set()
+
+
+def test_the_lines_of_every_small_capture_are_its_events(groundtruth: Path) -> None:
+    sensor = NetworkSensor()
+    checked = 0
+    for path in sorted((groundtruth / "pcaps").glob("*/*")):
+        if path.stat().st_size > 300_000:
+            continue
+        problems: list[Problem] = []
+        events = list(sensor.read(path, problems.append, Kept()))
+        lines = b"".join(sensor.lines(path, problems.append, Kept())).splitlines()
+        assert [written(line) for line in lines] == events, path
+        checked += len(events)
+    assert checked > 5000

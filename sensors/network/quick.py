@@ -1,0 +1,138 @@
+"""How are ordinary packets, which nearly all are, read with the fewest steps?
+
+TCP and UDP over plain IPv4 and Ethernet: one `unpack_from` a packet, its flow found by the twelve raw bytes
+of addresses and ports, no call where a comparison will do. Whatever is special (tags, tunnels, options,
+fragments, odd lengths) goes to `Decoder.frame`, which knows all of it; both ways lead to the same flows.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import TYPE_CHECKING
+
+from sensors.network import stream
+from sensors.network.flow import ACK, FIN, HISTORY_BACK, HISTORY_OUT, LOAD, RST, SYN, TCP, UDP
+from sensors.network.pcapfile import Record
+
+if TYPE_CHECKING:
+    from sensors.network.decode import Decoder
+
+_READ = Struct(">HBxHxxHxBxx12sIxxxxBB").unpack_from
+"""Ethertype, version and header length, total length, fragment, protocol, addresses and ports, then TCP's
+sequence, data offset and flags (for UDP: length and checksum stand where the sequence is)."""
+_SHORTEST = 48
+_NUMBERS = 0xFFFFFFFF
+
+
+def read(decoder: Decoder, data: bytes, records: list[Record]) -> None:  # noqa: C901, PLR0912, PLR0915 - the hot path: one loop without calls
+    """Take the packets of one buffer of Ethernet frames."""
+    table = decoder.table
+    tcp_out, tcp_back = table.out[TCP], table.back[TCP]
+    udp_out, udp_back = table.out[UDP], table.back[UDP]
+    tick = table.tick
+    unpack, take, feed, closing = _READ, stream.take, stream.feed, table.closing
+    frame, segment, datagram, begin = decoder.frame, decoder.segment, decoder.datagram, decoder.begin
+    history_out, history_back = HISTORY_OUT, HISTORY_BACK
+    for us, start, captured, _ in records:
+        if us >= tick:
+            table.advance(us)
+            tick = table.tick
+        if captured < _SHORTEST:
+            frame(1, us, data, start, start + captured)
+            continue
+        ethertype, first, total, cut, proto, key, seq, offset, flags = unpack(data, start + 12)
+        if first != 0x45 or ethertype != 0x0800 or cut & 0x3FFF or not total:
+            frame(1, us, data, start, start + captured)
+        elif proto == TCP:
+            head = offset >> 4 << 2
+            size = total - 20 - head
+            if size < 0 or head < 20:
+                frame(1, us, data, start, start + captured)
+                continue
+            seen = flags & 0x3F
+            if size:
+                seen |= LOAD
+                at = start + 34 + head
+                end = at + size
+                if end > start + captured:
+                    end = start + captured
+            else:
+                at = end = 0
+            if seen & SYN:
+                if seen == SYN and key not in tcp_out and key not in tcp_back:
+                    begin(key, us, total, seq)
+                    continue
+                flow = tcp_back.get(key)
+                if seen != SYN | ACK or flow is None or flow.back_seen:
+                    segment(key, us, total, seq, flags & 0x3F, size, data[at:end])
+                    continue
+                if flow.back_next < 0:
+                    flow.back_next = seq + 1 & _NUMBERS
+            else:
+                flow = tcp_out.get(key)
+                if flow is not None:
+                    new = seen & ~flow.out_seen
+                    if new:
+                        flow.out_seen |= new
+                        flow.history += history_out[new & 0x117]
+                        if new & RST or (new & FIN and flow.back_seen & FIN):
+                            closing(flow, us)
+                    flow.out_packets += 1
+                    flow.out_bytes += total
+                    if us > flow.last:
+                        flow.last = us
+                    if size:
+                        flow.out_load += size
+                        if flow.app is not None:
+                            take(flow, True, seq, data[at:end], size, us)
+                    continue
+                flow = tcp_back.get(key)
+                if flow is None:
+                    segment(key, us, total, seq, flags & 0x3F, size, data[at:end])
+                    continue
+            new = seen & ~flow.back_seen
+            if new:
+                flow.back_seen |= new
+                flow.history += history_back[new & 0x117]
+                if new & RST or (new & FIN and flow.out_seen & FIN):
+                    closing(flow, us)
+            flow.back_packets += 1
+            flow.back_bytes += total
+            if us > flow.last:
+                flow.last = us
+            if size:
+                flow.back_load += size
+                if flow.app is not None:
+                    take(flow, False, seq, data[at:end], size, us)
+        elif proto == UDP:
+            size = (seq >> 16) - 8
+            if size < 0 or size > total - 28:
+                frame(1, us, data, start, start + captured)
+                continue
+            at = start + 42
+            end = at + size
+            if end > start + captured:
+                end = start + captured
+            flow = udp_out.get(key)
+            if flow is not None:
+                flow.out_packets += 1
+                flow.out_bytes += total
+                flow.out_load += size
+                if us > flow.last:
+                    flow.last = us
+                if flow.app is not None:
+                    feed(flow, True, data[at:end], us)
+                continue
+            flow = udp_back.get(key)
+            if flow is None:
+                datagram(key, us, total, size, data[at:end])
+                continue
+            flow.back_packets += 1
+            flow.back_bytes += total
+            flow.back_load += size
+            if us > flow.last:
+                flow.last = us
+            if flow.app is not None:
+                feed(flow, False, data[at:end], us)
+        else:
+            frame(1, us, data, start, start + captured)
