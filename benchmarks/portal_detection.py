@@ -1,7 +1,7 @@
 """How many attacks on portals are found, and how often is an honest page or change called one?
 
 python benchmarks/portal_detection.py pairs PAIRS_TSV             honest pairs of real pages
-python benchmarks/portal_detection.py attacks PAIRS_TSV           attacks put into 50 portals: known and unseen
+python benchmarks/portal_detection.py attacks PAIRS_TSV           attacks put into 50 portals, by table
 python benchmarks/portal_detection.py sources PAIRS_TSV PAGES     real defacers' and spammers' words put in
 python benchmarks/portal_detection.py pages                       whole pages that nobody tuned on
 python benchmarks/portal_detection.py spam PAGES                  labelled spam, and spam written in disguise
@@ -38,6 +38,8 @@ PAGES = HERE / "portal_pages_unseen.tsv"
 _REAL, _MADE = 42, 8
 _BLOCK = re.compile(r"<(?:p|div|h[1-6]|li|td|section)\b[^>]*>", re.IGNORECASE)
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+_INERT = re.compile(r"<!--.*?-->|<script\b.*?</script>|<style\b.*?</style>", re.IGNORECASE | re.DOTALL)
+_FORM = re.compile(r"<form\b.*?</form>", re.IGNORECASE | re.DOTALL)
 _SWAPS = {
     "image": re.compile(r"(<img\b[^>]*?\bsrc\s*=\s*[\"'])([^\"']+)", re.IGNORECASE),
     "link": re.compile(r"(<a\b[^>]*?\bhref\s*=\s*[\"'])([^\"'#][^\"']*)", re.IGNORECASE),
@@ -68,21 +70,29 @@ def put(page: str, payload: Payload) -> str | None:
     if payload.where == "whole":
         return html
     if payload.where in _SWAPS:
-        places = list(_SWAPS[payload.where].finditer(page))
+        places = list(_SWAPS[payload.where].finditer(_without_inert(page)))
         if not places:
             return None
-        at = places[len(places) // 2]
+        at = places[0 if payload.where == "form" else len(places) // 2]
         return page[: at.start(2)] + html + page[at.end(2) :]
     if payload.where in {"title", "title_end"}:
         found = _TITLE.search(page)
         before = found.group(1) if found and payload.where == "title_end" else ""
         fresh = f"<title>{before}{html}</title>"
         return page[: found.start()] + fresh + page[found.end() :] if found else fresh + page
-    at = _position(page, payload.where)
+    at = _position(page, payload.where, html)
     return page[:at] + html + page[at:]
 
 
-def _position(page: str, where: str) -> int:
+def _without_inert(page: str) -> str:
+    """The page with comments, scripts and style sheets blanked: no browser shows what is put in there."""
+    return _INERT.sub(lambda found: " " * len(found.group(0)), page)
+
+
+def _position(page: str, where: str, html: str) -> int:
+    page = _without_inert(page)
+    if "<form" in html:  # a form within a form is none
+        page = _FORM.sub(lambda found: " " * len(found.group(0)), page)
     if where == "head":
         at = page.lower().find("</head>")
     elif where == "end":
@@ -168,9 +178,8 @@ def draw(sets: Sequence[tuple[str, Sequence[Bar]]], path: Path) -> None:
             share = bar.found / max(1, bar.tried)
             rows.append(f'<text x="230" y="{y}" text-anchor="end">{escape(bar.kind)}</text>')
             color = "#2a7f62" if share >= 0.98 else "#c98a1b" if share >= 0.8 else "#b3372f"
-            rows.append(
-                f'<rect x="240" y="{y - 11}" width="{max(1, round(400 * share))}" height="13" fill="{color}"/>'
-            )
+            width = max(1, round(400 * share))
+            rows.append(f'<rect x="240" y="{y - 11}" width="{width}" height="13" fill="{color}"/>')
             rows.append(f'<text x="650" y="{y}">{bar.found}/{bar.tried}</text>')
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="720" height="{y + 20}" '
@@ -196,7 +205,7 @@ def attacks(table: Path, chart: Path | None, out: Path | None) -> None:
 
 def sources(table: Path, labelled: Path) -> None:
     """Titles, lines and links of real defaced and spam pages, put into the portals."""
-    chance = Random(5)
+    chance = Random(5)  # noqa: S311 - draws pages, guards nothing
     pages = portals(table)
     tried: dict[str, list[Payload]] = {}
     for label, repo, body in _labelled(labelled):
@@ -213,7 +222,13 @@ def sources(table: Path, labelled: Path) -> None:
                 if each.domain and each.text
             )[:1500]
             _add(tried, "real_spam_title", repo, "title", page.title)
-            _add(tried, "real_spam_hidden", repo, "end", f'<div style="display:none">{links}</div>' if links else "")
+            _add(
+                tried,
+                "real_spam_hidden",
+                repo,
+                "end",
+                f'<div style="display:none">{links}</div>' if links else "",
+            )
             _add(tried, "real_spam_line", repo, "end", f"<p>{escape(blocks[0])}</p>" if blocks else "")
         elif label == "defaced_text" and chance.random() < 0.1:
             text = " ".join(body.decode("utf-8", "replace").split())[:200]
@@ -260,7 +275,7 @@ def unseen_pages() -> Iterator[tuple[str, str, str, bytes]]:
             yield row["label"], row["language"], row["kind"], page.encode()
 
 
-def pages(verbose: bool) -> None:
+def pages(*, verbose: bool) -> None:
     """The label of each page that nobody tuned on."""
     right: dict[str, list[bool]] = {}
     for label, language, kind, body in unseen_pages():
@@ -314,15 +329,19 @@ DRESSES: dict[str, Callable[[str], str]] = {
     "as it is": str,
     "without marks": lambda text: text.translate(_MARKS),
     "capitals": str.upper,
-    "zero-width letters": lambda text: "\u200b".join(text),
-    "soft hyphens": lambda text: "\u00ad".join(text),
+    "zero-width letters": "\u200b".join,
+    "soft hyphens": "\u00ad".join,
     "homoglyphs": lambda text: text.translate(_MARKS).translate(_CYRILLIC),
-    "full width": lambda text: "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in text.translate(_MARKS)),
+    "full width": lambda text: "".join(
+        chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in text.translate(_MARKS)
+    ),
     "dots between letters": lambda text: " ".join(".".join(word) for word in text.split()),
     "spaces between letters": lambda text: "  ".join(" ".join(word) for word in text.split()),
     "tags between letters": lambda text: "".join(f"<b>{each}</b>" for each in text),
     "character references": lambda text: "".join(f"&#{ord(each)};" for each in text),
-    "digits for letters": lambda text: text.translate(_MARKS).replace("i", "1").replace("o", "0").replace("a", "4"),
+    "digits for letters": lambda text: (
+        text.translate(_MARKS).replace("i", "1").replace("o", "0").replace("a", "4")
+    ),
 }
 
 
@@ -355,7 +374,9 @@ def steps() -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Run one of the measurements."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("what", choices=["pairs", "attacks", "sources", "pages", "spam", "steps"])
     parser.add_argument("files", type=Path, nargs="*")
     parser.add_argument("--chart", type=Path)
@@ -369,7 +390,7 @@ def main(arguments: Sequence[str]) -> int:
         "pairs": lambda: pairs(options.files[0]),
         "attacks": lambda: attacks(options.files[0], options.chart, options.table),
         "sources": lambda: sources(options.files[0], options.files[1]),
-        "pages": lambda: pages(options.verbose),
+        "pages": lambda: pages(verbose=options.verbose),
         "spam": lambda: spam(options.files[0]),
         "steps": steps,
     }

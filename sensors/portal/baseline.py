@@ -44,6 +44,7 @@ class Face:
     hidden: tuple[str, ...] = ()
     """Keys of hidden blocks."""
     handlers: tuple[str, ...] = ()
+    effects: tuple[str, ...] = ()
     refresh: str = ""
     final_host: str = ""
     status: int = 200
@@ -139,6 +140,7 @@ def face_of(page: Page, *, path: str, view: str, spam: float = 0.0, defaced: flo
         styles=_few(style.partition("?")[0] for style in page.styles),
         hidden=_few(block.key for block in page.blocks if block.hidden),
         handlers=_few(key_of(handler) for handler in page.handlers),
+        effects=_few(key_of(effect) for effect in page.effects),
         refresh=page.refresh,
         counts={"links": len(page.links), "images": len(page.images), "nodes": page.nodes},
         spam=spam,
@@ -180,4 +182,5 @@ def grow(before: Face, now: Face, page: Page) -> Face:
         styles=_both(before.styles, now.styles),
         hidden=_both(before.hidden, now.hidden),
         handlers=_both(before.handlers, now.handlers),
+        effects=_both(before.effects, now.effects),
     )

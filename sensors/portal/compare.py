@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from sensors.portal.baseline import Face
-from sensors.portal.danger import dangers_of_handler, dangers_of_script, foreign
+from sensors.portal.danger import (
+    SIGNED,
+    dangers_of_effect,
+    dangers_of_handler,
+    dangers_of_link,
+    dangers_of_script,
+    foreign,
+)
 from sensors.portal.page import Block, Link, Page, domain_of, key_of, steady
 from sensors.portal.signs import find_signs
 from sensors.portal.spam import spam_among
@@ -13,9 +21,14 @@ from sensors.portal.spelling import fold
 
 _VOLATILE = 2
 """A place where new text came on this many visits changes by itself."""
-_SPAM = 0.7
-_SIGNED = 0.4
+_SPAM, _SPAM_WORDS = 0.7, 0.5
 _REPLACED = 0.85
+_MOST_BLOCKS, _MOST_TEXT = 400, 100_000
+_ACCOUNT = re.compile(
+    r"\b(?:stk|so tai khoan|tai khoan so|so tk|chu tk|chu tai khoan|chuyen khoan)\b"
+    r".{0,60}?\b\d[\d ]{7,18}\d\b"
+)
+"""A bank account where people shall pay to."""
 _LITTLE = 200
 """Letters of text that stand under a picture."""
 
@@ -57,10 +70,12 @@ def compare(face: Face, page: Page) -> Difference:
     known = {own, *face.domains, *map(domain_of, (*face.frames, *face.forms))}
     fresh, share = _text(face, page, found)
     links = [link for link in page.links if link.domain and link.domain not in face.domains]
-    _links(links, found)
+    _links(links, found, known)
     spam = spam_among(fresh, links, head="" if steady(page.title) in face.titles else page.title)
     if spam.score >= _SPAM and spam.score > face.spam:
         found.note("text", "spam.links" if spam.domains else "spam.text")
+    elif spam.score >= _SPAM_WORDS and spam.score > face.spam:
+        found.note("text", "spam.words")
     before = _title(face, page, found, share)
     scripts = _scripts(face, page, found, (own, known))
     frames = _frames(face, page, found, known)
@@ -100,26 +115,36 @@ def _text(face: Face, page: Page, found: _Found) -> tuple[list[Block], float]:
     total = sum(now.values()) + sum(face.blocks.values())
     if fresh:
         found.note("text")
-        signs = find_signs("\n".join(block.text for block in fresh))
-        if signs.score >= _SIGNED:
+        if _signed(fresh):
             found.note("text", "text.defaced")
+        if _ACCOUNT.search(fold("\n".join(block.text for block in fresh)[:_MOST_TEXT])):
+            found.note("text", "text.account")
     return fresh, (sum(counted.values()) + gone) / total if total else 0.0
 
 
-def _links(links: list[Link], found: _Found) -> None:
+def _signed(fresh: list[Block]) -> bool:
+    """One block by itself, or all of them together: a line among ten reports of crime is still a line."""
+    if any(find_signs(block.text[:1000]).score >= SIGNED for block in fresh[:_MOST_BLOCKS]):
+        return True
+    return find_signs("\n".join(block.text for block in fresh)[:_MOST_TEXT]).score >= SIGNED
+
+
+def _links(links: list[Link], found: _Found, known: set[str]) -> None:
     if links:
         found.note("links")
-    if any(
-        link.hidden not in {"", "noscript", "not_displayed"} and foreign(link.domain, ()) for link in links
-    ):
-        found.note("links", "links.hidden")
+    for link in links:
+        dangers = dangers_of_link(link.url, link.domain, known)
+        kept = link.hidden not in {"", "noscript", "not_displayed"} and foreign(link.domain, ())
+        if kept or (dangers and link.hidden not in {"", "noscript"}):
+            found.note("links", "links.hidden")
+        found.note("links", *dangers)
 
 
 def _title(face: Face, page: Page, found: _Found, share: float) -> str:
     if steady(page.title) in face.titles:
         return ""
     found.note("title")
-    if find_signs(page.title).score >= _SIGNED:
+    if find_signs(page.title).score >= SIGNED:
         found.note("title", "title.defaced")
     elif share > _REPLACED and not _titles_agree(face, page):
         found.note("title", "title.replaced")
@@ -133,6 +158,9 @@ def _scripts(face: Face, page: Page, found: _Found, around: tuple[str, set[str]]
     for handler in page.handlers:
         if key_of(handler) not in face.handlers:
             found.note("scripts", *dangers_of_handler(handler, *around))
+    for effect in page.effects:
+        if key_of(effect) not in face.effects:
+            found.note("styles", *dangers_of_effect(effect, *around))
     return [script.url or f"inline {script.key}" for script in fresh]
 
 

@@ -13,19 +13,31 @@ from pathlib import Path
 
 from citywatch.model import Severity
 from sensors.portal.page import Script, domain_of
+from sensors.portal.signs import find_signs
 from sensors.portal.spam import is_spam_domain
 
 _TABLE = Path(__file__).parent / "tables" / "trusted_domains.tsv"
+_ENDINGS = Path(__file__).parent / "tables" / "cheap_endings.tsv"
+"""Endings under which names cost next to nothing, and which official pages hardly ever link to."""
 
+SIGNED = 0.4
+"""From this score on, signs in text that is new on a page are a defacer's."""
 GRAVITY: dict[str, Severity] = {
     "text.defaced": Severity.high,
     "title.defaced": Severity.high,
     "title.replaced": Severity.medium,
     "page.replaced": Severity.high,
     "page.picture": Severity.high,
+    "page.covered": Severity.high,
+    "page.blanked": Severity.high,
     "spam.text": Severity.high,
     "spam.links": Severity.high,
+    "spam.words": Severity.medium,
+    "base.foreign": Severity.high,
     "links.hidden": Severity.high,
+    "links.strange": Severity.medium,
+    "links.download": Severity.high,
+    "text.account": Severity.medium,
     "script.foreign": Severity.high,
     "script.obfuscated": Severity.high,
     "script.redirects": Severity.high,
@@ -45,7 +57,9 @@ _OBFUSCATED = re.compile(
     r"eval\s*\(\s*(?:function\s*\(p,a,c,k|atob|unescape|String\.fromCharCode|decodeURIComponent)|"
     r"document\.write(?:ln)?\s*\(\s*(?:unescape|atob|String\.fromCharCode|decodeURIComponent)|"
     r"String\.fromCharCode\s*\((?:\s*(?:0x)?[\da-f]{2,4}\s*,){8,}|(?:\\x[0-9a-f]{2}){12,}|(?:%[0-9a-f]{2}){30,}|"
-    r"var _0x[0-9a-f]{4,6}\s*=\s*\[|atob\s*\(\s*['\"][A-Za-z0-9+/=]{24,}|new Function\s*\(\s*atob",
+    r"var _0x[0-9a-f]{4,6}\s*=\s*\[|\.split\(\s*[\"']{2}\s*\)\s*\.reverse\(\)|"
+    r"\.(?:atob|eval|unescape)\s*\(\s*[\"']|"
+    r"atob\s*\(\s*['\"][A-Za-z0-9+/=]{24,}|new Function\s*\(\s*atob",
     re.IGNORECASE,
 )
 _REDIRECTS = re.compile(
@@ -57,11 +71,26 @@ _REDIRECTS = re.compile(
 _MINER = re.compile(
     r"coinhive|cryptonight|coin-?imp|minero\.cc|webminepool|deepminer|new \w*Miner\(", re.IGNORECASE
 )
+_BY_ITSELF = (("script.obfuscated", _OBFUSCATED), ("script.miner", _MINER))
 _LOADS = re.compile(
-    r"""(?:src\s*=|fetch\(|importScripts\(|getScript\(|sendBeacon\(|\.open\(\s*["']\w+["']\s*,)"""
-    r"""\s*\\?["'`]((?:https?:)?//[^"'`\\]{3,200})"""
+    r"""(?:src\s*=|fetch\(|importScripts\(|getScript\(|sendBeacon\(|\.open\(\s*["']\w+["']\s*,|WebSocket\(|"""
+    r"""Worker\(|\bimport\b[^"'`;]{0,80}|setAttribute\(\s*["'](?:src|href|action)["']\s*,|EventSource\(|"""
+    r"""\.(?:action|href)\s*=)\s*\\?["'`]((?:https?:|wss?:)?//[^"'`\\]{3,200})"""
 )
-_URL = re.compile(r"(?:https?:)?//([A-Za-z0-9.-]{1,100}\.[A-Za-z]{2,20})")
+_JOINED = re.compile(r"""(["'`])\s*\+\s*["'`]""")
+_NAMED = re.compile(r"""\[\s*["'](eval|atob|unescape|location|Function)["']\s*\]""")
+_LEADS = re.compile(
+    r"""(?<![\w$.])(?:(?:window|document|top|self|parent|this)\s*\.\s*)?location(?:\s*\.\s*href)?\s*=(?!=)|"""
+    r"""location\s*\.\s*(?:replace|assign)\s*\("""
+)
+_URL = re.compile(r"(?:(?:https?|wss?):)?//([A-Za-z0-9.-]{1,100}\.[A-Za-z0-9]{1,20})")
+_PROGRAM = re.compile(r"\.(?:apk|xapk|exe|msi|scr|bat|dmg|jar|hta|vbs|iso)(?:[?#]|$)", re.IGNORECASE)
+_ADDRESS = re.compile(r"^\d{1,3}(?:\.\d{1,3}){3}$")
+
+
+@cache
+def _cheap() -> frozenset[str]:
+    return frozenset(_ENDINGS.read_text(encoding="utf-8").split()[1:])
 
 
 @cache
@@ -85,27 +114,73 @@ def foreign(domain: str, known: Iterable[str]) -> bool:
     return bool(domain) and domain not in set(known) and not is_trusted(domain)
 
 
+def is_cheap(domain: str) -> bool:
+    """A bare address, or a name under an ending that costs next to nothing.
+
+    >>> is_cheap("tai-app.top"), is_cheap("185.1.2.3"), is_cheap("bao-dia-phuong.com.vn")
+    (True, True, False)
+    """
+    return domain.rpartition(".")[2] in _cheap() or _ADDRESS.match(domain) is not None
+
+
+def dangers_of_link(url: str, domain: str, known: Iterable[str]) -> list[str]:
+    """What a visible link that is new on a page may do by its address alone."""
+    if not foreign(domain, known):
+        return []
+    if _PROGRAM.search(url):
+        return ["links.download"]
+    return ["links.strange"] if is_cheap(domain) or is_spam_domain(domain) else []
+
+
+def dangers_of_effect(effect: str, own: str, known: Iterable[str]) -> list[str]:
+    """What a style or attribute that is new on a page does (see `effect`)."""
+    kind, _, what = effect.partition(" ")
+    if kind in {"cover", "blank"}:
+        return [{"cover": "page.covered", "blank": "page.blanked"}[kind]]
+    if kind == "say":
+        return ["text.defaced"] if find_signs(what).score >= SIGNED else []
+    named = {
+        "base": "base.foreign",
+        "import": "style.foreign",
+        "picture": "image.foreign",
+        "button": "form.foreign",
+    }[kind]
+    domain = domain_of(what if ":" in what[:6] else f"https:{what}")
+    return [named] if domain != own and foreign(domain, known) else []
+
+
 def dangers_of_script(script: Script, own: str, known: Iterable[str]) -> list[str]:
     """What a script that is new on a page does that scripts of portals do not do."""
     if script.url:
         if script.url.startswith("data:"):
             return ["script.obfuscated"]
         return ["script.foreign"] if foreign(script.domain, known) else []
-    found: list[str] = []
-    text = script.text
-    if _OBFUSCATED.search(text):
-        found.append("script.obfuscated")
-    if _MINER.search(text):
-        found.append("script.miner")
+    text = _NAMED.sub(r".\1", _JOINED.sub("", script.text))
+    found = [name for name, test in _BY_ITSELF if test.search(text)]
+    if _redirects(text, own, known):
+        found.append("script.redirects")
+    return list(dict.fromkeys(found + _dangers_of_named(text, own, known)))
+
+
+def _redirects(text: str, own: str, known: Iterable[str]) -> bool:
     target = _REDIRECTS.search(text)
-    if target is not None:
-        place = next(value for value in target.groupdict().values() if value)
-        domain = domain_of(f"https://{place}")
-        if domain != own and (foreign(domain, known) or is_spam_domain(domain)):
-            found.append("script.redirects")
+    if target is None:
+        return False
+    place = next(value for value in target.groupdict().values() if value)
+    domain = domain_of(f"https://{place}")
+    return domain != own and (foreign(domain, known) or is_spam_domain(domain))
+
+
+def _dangers_of_named(text: str, own: str, known: Iterable[str]) -> list[str]:
+    """What a script may do with the foreign domains that it names."""
+    found: list[str] = []
     loaded = {domain_of(url if ":" in url[:6] else f"https:{url}") for url in _LOADS.findall(text)}
-    if any(domain != own and foreign(domain, known) for domain in loaded):
+    named = {domain_of(f"https://{host}") for host in _URL.findall(text)}
+    strange = {domain for domain in named if domain != own and foreign(domain, known)}
+    if loaded & strange or any(is_cheap(domain) for domain in strange):
         found.append("script.foreign")
+    if any(map(is_cheap, strange)) and _LEADS.search(text):
+        found.append("script.redirects")
     return found
 
 

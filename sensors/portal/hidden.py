@@ -14,16 +14,31 @@ _TESTS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("not_visible", re.compile(r"(?:^|;)visibility:(?:hidden|collapse)")),
     ("off_screen", re.compile(r"(?:left|top|right|bottom|text-indent|margin-left|margin-top):-\d{3,}")),
     ("off_screen", re.compile(r"transform:[^;]*translate[xy3d]*\(-\d{4,}")),
+    (
+        "off_screen",
+        re.compile(r"(?:left|top|right|bottom|text-indent|margin-left|margin-top):-\d{2,}(?:em|rem|vw|vh)"),
+    ),
+    ("tiny", re.compile(r"transform:scale[xy]?\(0(?:\.0\d*)?[,)]")),
     ("tiny", re.compile(r"font-size:(?:0|1px|0\.\d+)(?:px|em|rem|pt|%)?(?:;|!|$)")),
     ("tiny", re.compile(r"(?:^|;)(?:max-)?(?:height|width):[01](?:px)?(?:;|!|$).*overflow:hidden")),
     ("tiny", re.compile(r"overflow:hidden.*(?:^|;)(?:max-)?(?:height|width):[01](?:px)?(?:;|!|$)")),
-    ("transparent", re.compile(r"(?:^|;)opacity:0?(?:\.0+)?(?:;|!|$)")),
-    ("clipped", re.compile(r"clip:rect\(0|clip-path:inset\((?:50|100)%")),
+    ("transparent", re.compile(r"(?:^|;)opacity:0?(?:\.0\d*)?(?:;|!|$)|filter:opacity\(0(?:\.0\d*)?%?\)")),
+    ("clipped", re.compile(r"clip:rect\((?:0|1px[, ]?1px)|clip-path:inset\((?:50|100)%")),
     ("transparent", re.compile(r"(?:^|;)color:transparent")),
 )
 _HINT = re.compile(
-    r"none|hidden|collapse|:-\d{3}|\(-\d{4}|font-size:[01]|opacity:0|clip|transparent|(?:height|width):[01]"
+    r"none|hidden|collapse|:-\d{2}|\(-\d{4}|font-size:[01]|opacity[:(]0?\.?0|clip|transparent|(?:height|width):[01]"
+    r"|scale[xy]?\(0"
 )
+_SCRIPT = re.compile(
+    r"getElementById\(\s*[\"']([\w-]{1,80})[\"']\s*\)\s*\.style\.(?:display\s*=\s*[\"']none|"
+    r"visibility\s*=\s*[\"']hidden|(?:left|top|textIndent)\s*=\s*[\"']-\d{3,}|opacity\s*=\s*[\"']?0[\"';])"
+)
+_NAMED = {"white": "#ffffff", "black": "#000000"}
+_SHORT = 4
+"""Letters of a color such as `#fff`."""
+_LATER = re.compile(r"function|=>|\bon[a-z]+ ?=")
+"""What makes a script wait for something: a button that closes a notice hides nothing by itself."""
 _PAIR = re.compile(r"(?:^|;)(background-color|background|color):(#[0-9a-f]{3,6}|[a-z]+)")
 
 
@@ -52,17 +67,43 @@ def how_styled(style: str) -> str:
         return ""
     colors: dict[str, str] = dict(_PAIR.findall(plain))
     back = colors.get("background-color") or colors.get("background")
-    return "same_color" if back and back == colors.get("color") else ""
+    return "same_color" if back and _color(back) == _color(colors.get("color", "")) else ""
 
 
-def sheet_of(css: str) -> Sheet:
+def _color(name: str) -> str:
+    """One spelling for one color.
+
+    >>> _color("#fff") == _color("white")
+    True
+    """
+    plain = _NAMED.get(name, name)
+    return "#" + "".join(2 * letter for letter in plain[1:]) if len(plain) == _SHORT else plain
+
+
+def ids_hidden_by_script(source: str) -> dict[str, str]:
+    """Ids of elements that an inline script takes from sight as soon as it runs, and stays.
+
+    >>> ids_hidden_by_script('document.getElementById("x").style.display = "none"')
+    {'x': 'by_script'}
+    """
+    if "getElementById" not in source or not _HINT.search(source):
+        return {}
+    found = [
+        each.group(1)
+        for each in _SCRIPT.finditer(source[:500_000])
+        if not _LATER.search(source, max(0, each.start() - 150), each.start())
+    ]
+    return dict.fromkeys(found, "by_script")
+
+
+def sheet_of(css: str, ids_by_script: Mapping[str, str] | None = None) -> Sheet:
     """Read the plain class and id rules of a style sheet.
 
     >>> sheet_of(".x{display:none} div{opacity:0}").classes
     {'x': 'not_displayed'}
     """
     classes: dict[str, str] = {}
-    ids: dict[str, str] = {}
+    ids: dict[str, str] = dict(ids_by_script or {})
     for selectors, body in _RULE.findall(_COMMENT.sub("", css)):
         how = how_styled(body)
         if not how:

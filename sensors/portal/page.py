@@ -140,6 +140,8 @@ class Page:
     refresh_domain: str
     handlers: tuple[str, ...]
     """Inline event handlers such as `onload`, start of each."""
+    effects: tuple[str, ...]
+    """What styles and attributes do to what is seen; see `effect`."""
     nodes: int
     cut: str
     """Why the page was not read to its end: too_many_tags, too_deep …"""

@@ -1,24 +1,29 @@
 """Which sentences of a defacer stand in a text?
 
 Each sign has a name and a weight: how sure one such sentence makes us, in a text that is new on a page. Pages
-*about* hacking use many of the words, so a sign needs the shape of a signature: who did it, or a taunt.
+*about* hacking use many of the words, so a sign needs the shape of a signature: who did it, or a taunt; what
+stands in quotation marks is somebody's report of one, and counts as such.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 
-from sensors.portal.spelling import fold, unleet
+from sensors.portal.spelling import fold, joined, plain_letters, unleet
 
 _TABLE = Path(__file__).parent / "tables" / "defacer_signs.tsv"
 _ABOUT = re.compile(
-    r"\b(?:article|tutorial|report(?:ed|s)?|according to|researchers?|how to|learn|course|victims?|"
-    r"incidents?|headlines?|news|canh bao|huong dan|theo|bai viet|tin tuc|nghien cuu|phong tranh|"
-    r"cong an|chuyen gia)\b"
+    r"\b(?:article|tutorial|report(?:ed|s|edly)?|according to|researchers?|how to|learn|course|victims?|"
+    r"incidents?|headlines?|news|said|says|told|claimed|spokes\w+|police|investigat\w+|officials?|restored|"
+    r"canh bao|huong dan|theo|bai viet|tin tuc|nghien cuu|phong tranh|cong an|chuyen gia|cho biet|dieu tra|"
+    r"khuyen cao|co quan chuc nang|ghi nhan|ra soat|dien tap|bai giang|vi du|hanh vi|ke tan cong|tin tac|"
+    r"polisi|menyelidiki|imbau|policia|informo|investiga|selon|enquete|laut|polizei|yetkili|sorusturma)\b"
 )
+_QUOTED = re.compile(r"[\"“”„«‟]([^\"“”„«»‟]{4,200})[\"“”»‟]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,27 +38,35 @@ class Signs:
 def _signs() -> tuple[tuple[str, float, tuple[str, ...], re.Pattern[str]], ...]:
     rows = (line.split("\t") for line in _TABLE.read_text(encoding="utf-8").splitlines()[1:] if line)
     return tuple(
-        (name, float(weight), tuple(hints.split("|")), re.compile(pattern))
+        (name, float(weight), tuple(plain_letters(hint) for hint in hints.split("|")), _compiled(pattern))
         for name, weight, hints, pattern in rows
     )
 
 
-@lru_cache(maxsize=4)  # several witnesses ask of the same page, one after the other
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """A pattern in the letters of folded texts: Cyrillic look-alikes are Latin, Hangul is taken apart."""
+    return re.compile(pattern if pattern.isascii() else plain_letters(unicodedata.normalize("NFC", pattern)))
+
+
+@lru_cache(maxsize=64)  # several witnesses ask of the same page, one after the other
 def find_signs(text: str) -> Signs:
     """Find a defacer's sentences.
 
     >>> find_signs("H4ck3d by Gh0st").names
     ('hacked_by',)
+    >>> find_signs("H A C K E D by Gh0st").names
+    ('hacked_by',)
     >>> find_signs("Công an cảnh báo thủ đoạn mới").names
     ()
     """
-    folded = fold(text[:200_000])
-    plain = unleet(folded)
+    text = text[:200_000]
+    bare = _QUOTED.sub(" ", text) if any(mark in text for mark in '"“„«') else text
+    plain = unleet(joined(fold(bare)))
     names: dict[str, None] = {}
     left = 1.0
     for name, weight, hints, pattern in _signs():
         if any(hint in plain for hint in hints) and pattern.search(plain):
             names[name] = None
             left *= 1.0 - weight
-    about = len(_ABOUT.findall(plain[:20_000]))
-    return Signs(names=tuple(names), score=round((1.0 - left) / (1.0 + 0.15 * about), 3))
+    about = len(_ABOUT.findall(plain[:20_000])) if names else 0
+    return Signs(names=tuple(names), score=round((1.0 - left) / (1.0 + 0.35 * about), 3))

@@ -15,22 +15,42 @@ from pathlib import Path
 import ahocorasick_rs
 
 from sensors.portal.page import Block, Link, Page
-from sensors.portal.spelling import fold, is_disguised
+from sensors.portal.spelling import fold, is_disguised, joined, unleet
 
 _TABLE = Path(__file__).parent / "tables" / "spam_words.tsv"
 _MAX_TEXT = 300_000
 _MAX_BLOCKS = 3_000
+_MAX_DRESSED = 50_000
 _BLOCK_ALONE = 0.75
+_DRESSED = 0.7
+"""How much a word weighs at least that is spelled so as to be missed by filters."""
+_LONG = 5
+_SAID = 0.65
+"""A link's words by themselves: newspapers link to their own pages on betting, too."""
+_BRAND = re.compile(
+    r"\b(?:[a-z]{3,14}(?:\d{2,3}|4d)|[a-z]{2,12}(?:slot|toto|togel|bet|win|jitu|cuan|jackpot|casino|poker)(?:\d{2,3}|4d)?|"
+    r"(?:slot|toto|togel|raja|dewa|bos|win|bet|judi)[a-z]{2,10}(?:\d{2,3}|4d)?)\b"
+)
+_BRANDS, _BRAND_SHARE = 25, 0.3
+"""So many names of betting houses, and such a share of all words, make a list that feeds doorway pages."""
+_SELLS, _NAMES_ALONE = 0.3, 0.4
+"""Words that sell make names count; without them the names count so much at most."""
 _DOMAIN = re.compile(
     r"(?:^|[.-])(?:[a-z]{0,10}\d{2,3}(?:bet|win|club|vip|game|casino|slot)|"
-    r"(?:bet|win|club|ku|fb|jun|hi|new|qh|mu|sv|ok|go|789|8x|f8|sh)\d{0,3}(?:bet|win|vip|88|789|club)\w{0,6}|"
+    r"(?:bet|win|club|ku|fb|jun|hi|hit|new|qh|mu|sv|ok|go|789|8x|f8|sh|one|red|vn|sin|ae)\d{0,3}(?:bet|win|vip|88|789|club)\w{0,6}|"
+    r"\d{2,3}win|vaobo\w*|rongho|kubong\w*|daga\w*|soicau\w*|lode\w*|mb66|hitclub\w*|kuwin|fun\d{2}|u888\w*|toto-\w*|ufa(?:bet|-)\w*|"
     r"\w*(?:casino|nhacai|nha-cai|xoso|baccarat|nohu|taixiu|xocdia|keonhacai|gacor|togel|judi|kubet|"
     r"gamebai|viagra|cialis)\w*|\w*slots?\d*)[.-]"
 )
 _REPORTING = re.compile(
-    r"\b(?:cong an|triet pha|bat giu|khoi to|xu phat|vi pham|pha an|duong day|doi tuong|"
-    r"to chuc danh bac|toi pham|phong chong|tuyen truyen|canh giac|canh bao|bi cao|toa an|ngan chan|"
-    r"police|arrested|illegal|convicted|addiction|regulat\w+|law\w*|nghi dinh|luat)\b"
+    r"\b(?:cong an|triet pha|bat giu|bat qua tang|khoi to|xu phat|vi pham|pha an|duong day|doi tuong|"
+    r"dieu tra|to chuc danh bac|toi pham|phong chong|tuyen truyen|canh giac|canh bao|bi cao|toa an|"
+    r"ngan chan|thu giu|nghi dinh|luat|quy dinh|giay chung nhan|giay phep|du thao|xo so kien thiet|"
+    r"mo thuong|ket qua xo so|dau thau|thu hoi|hoat chat|ke khai|quan ly thi truong|hang gia|tin dung den|"
+    r"police|arrested|illegal|convicted|addiction|regulat\w+|law\w*|licen[cs]\w+|gambling act|helpline|"
+    r"prescription only|side effects|adverse|contraindicated|inhibit\w*|pharmacology|researchers?|"
+    r"according to|malware|hacked|defaced|clean(?:ed|ing)? (?:up )?(?:the |your )?(?:site|website)|firewall|"
+    r"polisi|diretas|peretas|menyelidiki|mengimbau|policia|polizei|justicia)\b|警察|公安|被害|改ざん|逮捕|경찰"
 )
 
 
@@ -46,11 +66,53 @@ class Spam:
 
 
 @cache
+def _names() -> frozenset[str]:
+    """Names of drugs and brands: a price list has many of them, and sells nothing on the sly."""
+    rows = [line.split("\t") for line in _TABLE.read_text(encoding="utf-8").splitlines()[1:] if line]
+    return frozenset(fold(row[0]) for row in rows if row[2] in {"drug", "name"})
+
+
+@cache
 def _words() -> tuple[ahocorasick_rs.AhoCorasick, tuple[str, ...], tuple[float, ...]]:
     rows = [line.split("\t") for line in _TABLE.read_text(encoding="utf-8").splitlines()[1:] if line]
     words = tuple(fold(row[0]) for row in rows)
     machine = ahocorasick_rs.AhoCorasick(list(words), matchkind=ahocorasick_rs.MatchKind.LeftmostLongest)
     return machine, words, tuple(float(row[1]) for row in rows)
+
+
+@cache
+def _spelled() -> tuple[re.Pattern[str], dict[str, str]]:
+    """Words long enough to be told when they are spelled letter by letter, without the gaps between words."""
+    words = {word.replace(" ", ""): word for word in _words()[1] if word.isascii() and len(word) >= _LONG}
+    return re.compile("|".join(sorted(words, key=len, reverse=True))), words
+
+
+def dressed_in(folded: str) -> dict[str, tuple[float, int]]:
+    """Spam words spelled letter by letter, or with digits for letters: nobody writes them so by right.
+
+    >>> sorted(dressed_in(fold("t.à.i x.ỉ.u")))
+    ['tai xiu']
+    """
+    found: dict[str, tuple[float, int]] = {}
+    together = joined(folded)
+    if together != folded:
+        pattern, words = _spelled()
+        runs = set(together.split()) - set(folded.split())
+        for run in runs:
+            for each in pattern.findall(run):
+                weight = _weight_of(words[each])
+                found[words[each]] = (max(weight, _DRESSED), 1)
+    plain = unleet(folded)
+    if plain != folded:
+        for word, (weight, count) in words_in(plain).items():
+            if weight >= _DRESSED / 2 and word not in words_in(folded):
+                found[word] = (max(weight, _DRESSED), count)
+    return found
+
+
+def _weight_of(word: str) -> float:
+    _, words, weights = _words()
+    return weights[words.index(word)]
 
 
 def words_in(folded: str) -> dict[str, tuple[float, int]]:
@@ -106,11 +168,13 @@ def spam_among(blocks: Iterable[Block], links: Iterable[Link], *, head: str = ""
     shown = fold("\n".join(texts)[:_MAX_TEXT])
     buried = fold("\n".join(block.text for block in all_blocks if _buried(block.hidden))[:_MAX_TEXT])
     in_shown, in_buried = words_in(shown), words_in(buried)
+    in_shown |= dressed_in(shown[:_MAX_DRESSED])
     linked, domains, hidden_links = _linked(links)
-    text_score = _together(_often(*found) for found in in_shown.values()) * _calm(shown, in_shown)
+    text_score = _weight(in_shown) * _calm(shown, in_shown)
     densest, disguised = _densest(texts) if in_shown else (0.0, False)
     buried_score = _together(_often(weight * 1.2, count) for weight, count in in_buried.values())
-    score = _together([max(text_score, densest), buried_score, linked, 0.6 if disguised else 0.0])
+    listed = 0.85 if _is_brand_list(shown) else 0.0
+    score = _together([max(text_score, densest), buried_score, linked, listed, 0.6 if disguised else 0.0])
     together = {**in_shown, **in_buried}
     return Spam(
         score=round(score, 3),
@@ -121,6 +185,19 @@ def spam_among(blocks: Iterable[Block], links: Iterable[Link], *, head: str = ""
     )
 
 
+def _is_brand_list(folded: str) -> bool:
+    words = folded[:20_000].split()
+    brands = _BRAND.findall(folded[:20_000])
+    return len(set(brands)) >= _BRANDS and len(brands) >= _BRAND_SHARE * len(words)
+
+
+def _weight(found: dict[str, tuple[float, int]]) -> float:
+    """All words together; names by themselves never make much."""
+    names = _together(_often(*each) for word, each in found.items() if word in _names())
+    others = _together(_often(*each) for word, each in found.items() if word not in _names())
+    return _together([others, names if others >= _SELLS else min(names, _NAMES_ALONE)])
+
+
 def _densest(texts: list[str]) -> tuple[float, bool]:
     """The worst single block, and whether its words are written to be missed by filters.
 
@@ -129,9 +206,9 @@ def _densest(texts: list[str]) -> tuple[float, bool]:
     best, disguised = 0.0, False
     for text in texts[:_MAX_BLOCKS]:
         folded = fold(text[:2000])
-        found = words_in(folded)
+        found = words_in(folded) | dressed_in(folded)
         if found:
-            score = _together(_often(*item) for item in found.values()) * _calm(folded, found)
+            score = _weight(found) * _calm(folded, found)
             best = max(best, score)
             disguised = disguised or is_disguised(text[:2000])
     return min(best, _BLOCK_ALONE), disguised
@@ -163,7 +240,7 @@ def _linked(links: Iterable[Link]) -> tuple[float, list[str], bool]:
             continue
         said = max((weight for weight, _ in words_in(fold(link.text)).values()), default=0.0)
         named = 0.7 if is_spam_domain(link.domain) else 0.0
-        weight = _together([said, named])
+        weight = _together([said * _SAID, named])
         if weight >= 0.3:  # noqa: PLR2004 - one weak word is not enough
             weights[link.domain] = max(weight, weights.get(link.domain, 0.0))
             hidden = hidden or _buried(link.hidden)

@@ -18,6 +18,7 @@ _IGNORED = re.compile(
     "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0]"
 )
 _MARKS = re.compile("[\u0300-\u036f\u0483-\u0489\u3099\u309a]")
+_SPELLED = re.compile(r"(?<!\S)\w(?: \w){3,}(?!\S)")
 _SPACE = re.compile(r"[\s_.\-–—·•|/*~]+")
 _CYRILLIC = re.compile(r"[а-яА-ЯёЁ]{4,}")
 _LEET = str.maketrans("0134578", "oieastb")
@@ -38,6 +39,25 @@ def fold(text: str) -> str:
     if not bare.isascii():
         bare = bare.translate(_LOOK_ALIKE)
     return _SPACE.sub(" ", bare.lower()).strip()
+
+
+def plain_letters(text: str) -> str:
+    """As `fold`, but separators and capitals stay: for what is to be found in folded texts.
+
+    >>> plain_letters("взлом") == fold("взлом")
+    True
+    """
+    plain = unicodedata.normalize("NFKD", text)
+    return plain if plain.isascii() else _MARKS.sub("", plain).translate(_LOOK_ALIKE)
+
+
+def joined(folded: str) -> str:
+    """Words that were spelled letter by letter, put together.
+
+    >>> joined("h a c k e d by x, n h a c a i")
+    'hacked by x, nhacai'
+    """
+    return _SPELLED.sub(lambda found: found.group(0).replace(" ", ""), folded)
 
 
 def unleet(folded: str) -> str:

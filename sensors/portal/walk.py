@@ -6,10 +6,13 @@ tuples inside, nouns only at the end.
 
 from __future__ import annotations
 
+import re
+
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from sensors.portal.effect import effects_of_css, effects_of_element
 from sensors.portal.encoding import decode_page
-from sensors.portal.hidden import Sheet, how_hidden, sheet_of
+from sensors.portal.hidden import Sheet, how_hidden, ids_hidden_by_script, sheet_of
 from sensors.portal.page import (
     Block,
     Form,
@@ -24,6 +27,7 @@ from sensors.portal.page import (
     key_of,
 )
 
+_URL = re.compile(r"(?:https?:)?//[A-Za-z0-9.-]{3,200}")
 _MAX_NODES = 250_000
 _MAX_EACH = 5_000
 _MAX_TEXT = 4_000
@@ -91,6 +95,7 @@ class Walk:
         self._styles: list[str] = []
         self._comments: list[str] = []
         self._handlers: list[str] = []
+        self._effects: list[str] = []
         self._text: list[str] = []
         self._place = ""
         self._hidden = ""
@@ -124,6 +129,7 @@ class Walk:
             refresh=refresh,
             refresh_domain=self._foreign(refresh),
             handlers=tuple(self._handlers),
+            effects=tuple(self._effects),
             nodes=self._nodes,
             cut=cut,
             source=self._source,
@@ -133,16 +139,19 @@ class Walk:
         base = tree.css_first("base[href]")
         if base is not None:
             self._base = absolute(self._url, base.attributes.get("href") or "")
-        sheets = [node.text() for node in tree.css("style")[:50]]
-        self._sheet = sheet_of("\n".join(sheets)[:200_000])
+            self._effects.append(f"base {self._base}")
+        css = "\n".join(node.text() for node in tree.css("style")[:50])[:200_000]
+        self._sheet = sheet_of(css, ids_hidden_by_script(self._source))
+        self._effects += effects_of_css(css)
 
     def _refresh(self, metas: tuple[tuple[str, str], ...]) -> str:
+        """Where the page leads; of several, the first that leads away from the portal."""
+        targets: list[str] = []
         for name, content in metas:
-            if name == "refresh":
-                _, found, target = content.lower().partition("url=")
-                if found:
-                    return absolute(self._base, content[-len(target) :].strip("'\" ") if target else "")
-        return ""
+            _, found, target = content.lower().partition("url=") if name == "refresh" else ("", "", "")
+            if found:
+                targets.append(absolute(self._base, content[-len(target) :].strip("'\" ") if target else ""))
+        return next((target for target in targets if self._foreign(target)), targets[0] if targets else "")
 
     def _foreign(self, url: str) -> str:
         domain = domain_of(url)
@@ -213,6 +222,14 @@ class Walk:
             self._comments.append((node.comment_content or "")[:500])
 
     def _note(self, node: LexborNode, tag: str, attributes: dict[str, str | None], hidden: str) -> None:
+        self._note_tag(node, tag, attributes, hidden)
+        if len(self._effects) < _MAX_EACH:
+            self._effects += effects_of_element(attributes)
+        for name, value in attributes.items():
+            if name.startswith("on") and value and len(self._handlers) < _MAX_EACH:
+                self._handlers.append(f"{name}={value[:200]}")
+
+    def _note_tag(self, node: LexborNode, tag: str, attributes: dict[str, str | None], hidden: str) -> None:
         if tag == "a":
             self._link(node, attributes, hidden)
         elif tag in {"img", "input", "area"}:
@@ -223,9 +240,6 @@ class Walk:
             self._form(node, attributes)
         elif tag == "link":
             self._style(attributes)
-        for name, value in attributes.items():
-            if name.startswith("on") and value and len(self._handlers) < _MAX_EACH:
-                self._handlers.append(f"{name}={value[:200]}")
 
     def _link(self, node: LexborNode, attributes: dict[str, str | None], hidden: str) -> None:
         target = attributes.get("href")
@@ -245,11 +259,18 @@ class Walk:
 
     def _frame(self, tag: str, attributes: dict[str, str | None], hidden: str) -> None:
         target = attributes.get(_FRAMES[tag]) or attributes.get("data-src")
-        if attributes.get("srcdoc"):
-            target = "about:srcdoc"
-        if target and len(self._frames) < _MAX_EACH:
+        inside = attributes.get("srcdoc")
+        if inside and len(self._frames) < _MAX_EACH:
+            self._frames.append(self._written(inside, hidden))
+        elif target and len(self._frames) < _MAX_EACH:
             url = absolute(self._base, target)
             self._frames.append(Frame(url=url, domain=self._foreign(url), hidden=hidden))
+
+    def _written(self, inside: str, hidden: str) -> Frame:
+        """A frame whose page stands in an attribute; its domain is the first foreign one that it names."""
+        domains = (self._foreign(absolute("https:", url)) for url in _URL.findall(inside[:20_000]))
+        foreign = next((domain for domain in domains if domain), "")
+        return Frame(url=f"about:srcdoc {key_of(inside[:20_000])}", domain=foreign, hidden=hidden)
 
     def _form(self, node: LexborNode, attributes: dict[str, str | None]) -> None:
         if len(self._forms) < 200:  # noqa: PLR2004 - bounded

@@ -9,6 +9,7 @@ from sensors.portal.compare import compare
 from sensors.portal.walk import parse_page
 
 URL = "https://xa.gov.vn/"
+HIDES = "document.getElementById('z9').style.display='none'"
 BEFORE = (
     "<html lang=vi><head><title>Trang thông tin xã</title><script src=/a.js></script></head><body>"
     "<p>Giới thiệu</p>"
@@ -36,6 +37,19 @@ def _dangers(piece: str, where: str = "</body>") -> set[str]:
         ("<p>Đã bị hack bởi Bóng Đêm</p>", "text.defaced"),
         ("<div style='left:-999px;position:absolute'><a href=https://la.top/>x</a></div>", "links.hidden"),
         ("<p>Link vào nhà cái uy tín <a href=https://kubet.vip/>kubet</a></p>", "spam.links"),
+        ("<a href=https://tai-app.top/>Tải</a>", "links.strange"),
+        ("<a href=https://la.com/vneid.apk>VNeID</a>", "links.download"),
+        (f"<div id=z9><a href=https://la.com/>x</a></div><script>{HIDES}</script>", "links.hidden"),
+        ("<script>var a='ht'+'tps://la.top/';window['loca'+'tion']=a</script>", "script.redirects"),
+        ("<script>new WebSocket('wss://la.com/x')</script>", "script.foreign"),
+        ("<iframe srcdoc=\"<script src='https://la.com/a.js'></script>\"></iframe>", "frame.foreign"),
+        ("<form action=/x><button formaction=https://la.com/>Gửi</button></form>", "form.foreign"),
+        ("<base href=https://la.com/>", "base.foreign"),
+        ("<style>body>*{display:none}</style>", "page.blanked"),
+        ("<div style='position:fixed;inset:0;z-index:99999'></div>", "page.covered"),
+        ("<p>Nộp tiền vào STK 19031234567890 ngân hàng A</p>", "text.account"),
+        ("<p>Cá cược bóng đá trực tuyến</p>", "spam.words"),
+        ("<p>t.à.i x.ỉ.u n.ổ h.ũ</p>", "spam.text"),
     ],
 )
 def test_an_injection_is_dangerous(piece: str, danger: str) -> None:
@@ -53,6 +67,11 @@ def test_an_injection_is_dangerous(piece: str, danger: str) -> None:
         "<img src=/2.jpg>",
         "<form action=/dang-nhap><input type=password></form>",
         "<p>Công an cảnh báo trang web bị tấn công, người dân cần cảnh giác</p>",
+        "<a href=/tai/app.apk>Ứng dụng của xã</a>",
+        f'<button onclick="{HIDES}">Đóng</button><div id=z9><a href=https://bao-dia-phuong.com/>Báo</a></div>',
+        "<script>var x={'@context':'http://schema.org'};location.hash='#a'</script>",
+        "<p>Công an bắt nhóm cá cược bóng đá trực tuyến</p>",
+        "<p>Sở Y tế công bố giá: Viagra 97.000, Cialis 240.000</p>",
     ],
 )
 def test_an_honest_change_is_not(piece: str) -> None:
