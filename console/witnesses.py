@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 def witnesses(house: House) -> tuple[Witness, ...]:
     """Those that the settings switch on, in the order in which they are asked."""
+    from console.vulnerabilities import Table, table_file
+    from sensors.portal.versions import Versions
+
     chosen: list[Witness] = []
     camera = house.camera
     if camera is not None:
@@ -20,6 +23,7 @@ def witnesses(house: House) -> tuple[Witness, ...]:
         chosen.append(
             Eye(camera=camera, get=house.evidence.get, every_s=float(house.settings.pictures.every_s))
         )
+    chosen.append(Versions(known=Table(table_file(house))))
     return tuple(chosen)
 
 

@@ -30,7 +30,17 @@ _OWN: Final[dict[str, Callable[[Alert], tuple[str, ...]]]] = {
 CATEGORIES: Final = frozenset(
     {
         *("defacement", "spam", "exposure", "leak", "loss", "network_attack", "web_attack", "host_attack"),
-        *("availability", "hijack", "malware", "device", "phishing", "insider", "advisory", "health"),
+        *(
+            "availability",
+            "hijack",
+            "malware",
+            "device",
+            "phishing",
+            "insider",
+            "advisory",
+            "health",
+            "vulnerability",
+        ),
     }
 )
 

@@ -26,6 +26,7 @@ from console.cli import (
     service,
     systems,
     testcity,
+    vulnerabilities,
 )
 from console.cli.options import SERVER
 
@@ -96,6 +97,7 @@ app.command(rich_help_panel=_WORK)(reports.report)
 app.add_typer(audit.audit, name="audit", rich_help_panel=_WORK)
 app.add_typer(register.portals, name="portals", rich_help_panel=_WORK)
 register.portals.command("care")(portal_care.care)
+register.portals.add_typer(vulnerabilities.vulnerabilities, name="vulnerabilities")
 app.add_typer(register.agencies, name="agencies", rich_help_panel=_WORK)
 app.add_typer(systems.systems, name="systems", rich_help_panel=_WORK)
 app.add_typer(indicators.indicators, name="indicators", rich_help_panel=_CONTENT)

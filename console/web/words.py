@@ -237,6 +237,8 @@ WORDS: dict[str, dict[str, str]] = {
         "web_attack": _n("Web attack"),
         "host_attack": _n("Host attack"),
         "availability": _n("Availability"),
+        "vulnerability": _n("Known hole"),
+        "phishing": _n("Imitation"),
     },
     "note": {
         "login_failed": _n("Wrong name or password."),
