@@ -25,7 +25,7 @@ _TECHNIQUE = re.compile(r"attack\.(t\d{4}(?:\.\d{3})?)", re.IGNORECASE)
 
 
 def match_file(rules: Path, events: Path, problem: Callable[[str], None]) -> Iterator[dict[str, Any]]:
-    """Hits of rules on a file of events; events are numbered from 1 in the order of the file.
+    """Hits of rules on a file of events, which are numbered from 1: by line, or by record.
 
     Raises:
         CityWatchError: a path does not exist, or the archive is not sound.
@@ -40,8 +40,9 @@ def match_file(rules: Path, events: Path, problem: Callable[[str], None]) -> Ite
         for each in book.refusals:
             if each.kind == "refused":
                 problem(str(each.error))
-        for number, event in enumerate(_events(events, problem), 1):
+        for number, event in _numbered(events, problem):
             event["event.sequence"] = number
+            event.setdefault("event.id", f"{number:032x}")
             for match in book.judge([event]):
                 yield {"rule_id": match.rule.id, "event": number, "title": match.rule.title}
 
@@ -50,6 +51,7 @@ def _rule_folder(rules: Path, folder: Path) -> Path:
     if rules.is_dir():
         return rules
     if zipfile.is_zipfile(rules):
+        folder = folder / rules.name  # errors name the archive
         _unpack(rules, folder)
         return folder
     (folder / rules.name).write_bytes(rules.read_bytes())
@@ -67,14 +69,13 @@ def _unpack(archive: Path, folder: Path) -> None:
             path.write_bytes(raw)
 
 
-def _events(path: Path, problem: Callable[[str], None]) -> Iterator[Event]:
-    from sensors.tell import sources
+def _numbered(path: Path, problem: Callable[[str], None]) -> Iterator[tuple[int, Event]]:
+    from console.rule_events import numbered
 
     def report(each: Problem) -> None:
         problem(str(each))
 
-    for file, sensor in sources([path], report):
-        yield from sensor.read(file, report, lambda _data, _kind: "")
+    return numbered(path, report)
 
 
 def coverage_layer(data: Path | None, name: str) -> dict[str, Any]:
@@ -111,7 +112,7 @@ def bench(data: Path | None, events: Path, problem: Callable[[str], None]) -> li
     """
     if not events.exists():
         raise CityWatchError(f"{events}: there is no such file or folder")
-    held = list(islice(_events(events, problem), MOST_BENCHED))
+    held = [event for _, event in islice(_numbered(events, problem), MOST_BENCHED)]
     rules = list(rulebook_of(data).ruleset.events.values())
     by_gate: dict[Any, list[Event]] = {}
     rows: list[dict[str, Any]] = []

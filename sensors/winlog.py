@@ -10,25 +10,32 @@ from __future__ import annotations
 
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import IO, Any, Literal, cast
 
 import orjson
 
-from citywatch import schema
 from citywatch.model import Event
 from citywatch.ports import Keep, Report
 from sensors.lines import UNREADABLE, Place, Tally, line_id, lines, text_head, unpacked
+from sensors.plain import make_plain
 from sensors.record_shape import CODES, DATA, FLAT, PLAIN, SYSTEM, Record, at_once, moment
 from sensors.windows import kind_of
+
+_Told = Callable[[Record, str], Event]
 
 MAX_DOCUMENT = 256 << 20
 """Bytes of the longest JSON export that is one array instead of lines."""
 EVTX = b"ElfFile\x00"
 EVTX_HEADER = 4096
 EVTX_CHUNK = 65_536
+NO_TIME = "1970-01-01T00:00:00.000000Z"
+LEVELS = {"critical": 1, "error": 2, "warning": 3, "information": 4, "verbose": 5}
+"""Winlogbeat writes the level's name where the log has its number."""
 SHIPPERS = {
     "EventTime": "TimeCreated",
     "Hostname": "Computer",
@@ -48,7 +55,7 @@ def _flat(record: Record) -> Event:
     return dict(zip(map(FLAT.__getitem__, record), record.values(), strict=True))
 
 
-def translate(record: Record, ident: str = "") -> Event:
+def translate(record: Record, ident: str = "", *, as_written: bool = False) -> Event:
     """The event of one record, in whichever of the shapes.
 
     >>> translate({"EventID": 1, "Channel": "Security", "TimeCreated": "2026-11-22T01:00:00Z"})["event.code"]
@@ -57,27 +64,28 @@ def translate(record: Record, ident: str = "") -> Event:
     Args:
         record: parsed JSON.
         ident: the event's id; made from machine, channel, record number, time and content when empty.
+        as_written: keep what is null, take a record without a time: for questions, not for keeping.
 
     Raises:
         ValueError: it is no Windows record, or it has no time.
     """
     flat = "EventID" in record
-    known = at_once(record) if flat else None
+    known = at_once(record) if flat and not as_written else None
     if known is not None:
         known["event.id"] = ident or _own_id(known)
         return known
     event = _flat(record) if flat else _nested(record)
     if not PLAIN.issuperset(map(type, event.values())):
-        _plain(event)
+        make_plain(event, nulls=as_written)
     get = event.get
     code = get("event.code")
-    if "winlog.channel" not in event or "@timestamp" not in event or code.__class__ not in CODES:
+    if event.get("winlog.channel") is None or "@timestamp" not in event or code.__class__ not in CODES:
         _repair(event, record)
         code = event["event.code"]
     computer = get("winlog.computer_name")
     if computer is not None:
         event["host.name"] = computer
-    event["@timestamp"] = moment(get("@timestamp"))
+    event["@timestamp"] = _time(get("@timestamp"), as_written=as_written)
     keywords = get("winlog.keywords")
     if keywords.__class__ is not list and keywords is not None:
         event["winlog.keywords"] = [keywords]
@@ -89,6 +97,15 @@ def translate(record: Record, ident: str = "") -> Event:
     return event
 
 
+def _time(raw: object, *, as_written: bool) -> str:
+    try:
+        return moment(raw)
+    except ValueError:
+        if as_written:
+            return NO_TIME
+        raise
+
+
 def _own_id(event: Event) -> str:
     return blake2b(orjson.dumps(event), digest_size=16, person=b"winlog").hexdigest()
 
@@ -97,41 +114,13 @@ def _repair(event: Event, record: Record) -> None:
     """Find the system names of other shippers, or say what is missing."""
     for theirs, ours in SHIPPERS.items():
         field = SYSTEM[ours]
-        if field not in event and record.get(theirs).__class__ in {str, int}:
+        if event.get(field) is None and record.get(theirs).__class__ in {str, int}:
             event[field] = record[theirs]
     code = event.get("event.code")
     if code.__class__ not in {int, str}:
         raise ValueError("the record has no event number (EventID)")
-    event.setdefault("winlog.channel", "Unknown")
-
-
-def _plain(event: Event) -> None:
-    """Make values plain: nothing for null, texts for objects, lists of plain values."""
-    for name, value in list(event.items()):
-        if value.__class__ in PLAIN:
-            continue
-        flat = [
-            item if item.__class__ in PLAIN else _text(item) for item in _items(value) if item is not None
-        ]
-        if not flat:
-            del event[name]
-        elif name in schema.fields() and not schema.fields()[name].many:
-            event[name] = flat[0] if len(flat) == 1 else ", ".join(str(item) for item in flat)
-        else:
-            event[name] = flat if len(flat) > 1 else flat[0]
-
-
-def _items(value: object) -> list[Any]:
-    if isinstance(value, dict):
-        inner = cast("Record", value)
-        return (
-            _items(inner["#text"]) if "#text" in inner else [inner] if inner.keys() - {"#attributes"} else []
-        )
-    return cast("list[Any]", value) if isinstance(value, list) else [value]
-
-
-def _text(value: object) -> str:
-    return orjson.dumps(value).decode()
+    if event.get("winlog.channel") is None:
+        event["winlog.channel"] = "Unknown"
 
 
 # -- the shapes ------------------------------------------------------------------------------------------
@@ -220,20 +209,20 @@ def _beat(record: Record) -> Event:
     if code is None and isinstance(record.get("event"), dict):
         code = record["event"].get("code")
     host = cast("Record", record["host"]) if isinstance(record.get("host"), dict) else {}
-    event.update(
-        {
-            "event.code": code,
-            "winlog.channel": log.get("channel"),
-            "winlog.computer_name": log.get("computer_name") or host.get("name"),
-            "winlog.provider_name": log.get("provider_name"),
-            "winlog.record_id": log.get("record_id"),
-            "winlog.level": cast("Record", record.get("log") or {}).get("level"),
-            "winlog.keywords": log.get("keywords"),
-            "winlog.task": log.get("task"),
-            "winlog.opcode": log.get("opcode"),
-            "@timestamp": log.get("time_created") or record.get("@timestamp"),
-        }
-    )
+    level = cast("Record", record.get("log") or {}).get("level")
+    system = {
+        "event.code": code,
+        "winlog.channel": log.get("channel"),
+        "winlog.computer_name": log.get("computer_name") or host.get("name"),
+        "winlog.provider_name": log.get("provider_name"),
+        "winlog.record_id": log.get("record_id"),
+        "winlog.level": LEVELS.get(level, level) if isinstance(level, str) else level,
+        "winlog.keywords": log.get("keywords"),
+        "winlog.task": log.get("task"),
+        "winlog.opcode": log.get("opcode"),
+        "@timestamp": log.get("time_created") or record.get("@timestamp"),
+    }
+    event.update((name, value) for name, value in system.items() if value is not None)
     if record.get("message"):
         event["message"] = record["message"]
     return event
@@ -244,11 +233,14 @@ def _unfolded(record: Record) -> Record:
     log: Record = {}
     for name, value in record.items():
         if name.startswith("winlog."):
-            place, _, last = name[7:].rpartition(".")
-            if place in {"", "event_data", "user_data"}:
-                (log if not place else log.setdefault(place, {}))[last] = value
+            place, _, last = name[7:].partition(".")
+            if not last:
+                log[place] = value
+            elif place in {"event_data", "user_data"}:
+                log.setdefault(place, {})[last] = value
     plain = {"@timestamp": record.get("@timestamp"), "message": record.get("message")}
-    return {**plain, "winlog": log, "event": {"code": record.get("event.code")}}
+    named = {"event": {"code": record.get("event.code")}, "log": {"level": record.get("log.level")}}
+    return {**plain, **named, "winlog": log}
 
 
 def _listed(record: Record) -> Event:
@@ -269,8 +261,12 @@ def _listed(record: Record) -> Event:
 # -- reading ---------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Winlog:
     """Reads `.evtx` and the JSON forms of Windows logs."""
+
+    as_written: bool = False
+    """See `translate`."""
 
     @property
     def name(self) -> str:
@@ -309,20 +305,21 @@ class Winlog:
         except UNREADABLE as error:
             tally.stop("", f"cannot be read: {error}")
             return
+        told = partial(translate, as_written=self.as_written)
         if head.startswith(EVTX):
-            yield from _evtx(path, tally)
+            yield from _evtx(path, tally, told)
         elif _is_document(text_head(head)):
-            yield from _document(path, tally)
+            yield from _document(path, tally, told)
         else:
-            yield from _lines(path, tally, place or Place(), whole=whole)
+            yield from _lines(path, tally, told, place or Place(), whole=whole)
 
 
-def _lines(path: Path, tally: Tally, place: Place, *, whole: bool) -> Iterator[Event]:
+def _lines(path: Path, tally: Tally, told: _Told, place: Place, *, whole: bool) -> Iterator[Event]:
     name = path.name
     loads = orjson.loads
     for offset, line in lines(path, tally, place, whole=whole):
         try:
-            event = translate(loads(line), line_id(b"winlog", offset, line))
+            event = told(loads(line), line_id(b"winlog", offset, line))
         except (ValueError, TypeError, AttributeError) as error:
             tally.add(f"line {place.line}", _why(line, error))
             continue
@@ -348,7 +345,7 @@ def _is_document(head: bytes) -> bool:
     return text.startswith(b"{") and first == b"{"
 
 
-def _document(path: Path, tally: Tally) -> Iterator[Event]:
+def _document(path: Path, tally: Tally, told: _Told) -> Iterator[Event]:
     try:
         with path.open("rb") as raw:
             whole = unpacked(raw).read(MAX_DOCUMENT + 1)
@@ -368,7 +365,7 @@ def _document(path: Path, tally: Tally) -> Iterator[Event]:
     records = cast("list[Any]", found if isinstance(found, list) else [found])
     for number, record in enumerate(records):
         try:
-            event = translate(record, line_id(b"winlog", number, orjson.dumps(record)))
+            event = told(record, line_id(b"winlog", number, orjson.dumps(record)))
         except (ValueError, TypeError, AttributeError) as error:
             tally.add(f"record {number + 1}", _why(b"{" if isinstance(record, dict) else b"", error))
             continue
@@ -378,14 +375,14 @@ def _document(path: Path, tally: Tally) -> Iterator[Event]:
     tally.close()
 
 
-def _evtx(path: Path, tally: Tally) -> Iterator[Event]:
+def _evtx(path: Path, tally: Tally, told: _Told) -> Iterator[Event]:
     with path.open("rb") as raw, tempfile.SpooledTemporaryFile(max_size=16 << 20) as copy:
         stream = unpacked(raw)
         try:
             if stream is not raw:
                 _copy(stream, cast("IO[bytes]", copy), tally)
             file = raw if stream is raw else cast("IO[bytes]", copy)
-            yield from _evtx_records(file, path.name, tally)
+            yield from _evtx_records(file, path.name, tally, told)
         except (RuntimeError, *UNREADABLE) as error:
             tally.stop("", f"not a readable event log: {_short(error)}", "export it again")
     tally.close()
@@ -402,7 +399,7 @@ def _copy(stream: IO[bytes], copy: IO[bytes], tally: Tally) -> None:
         )
 
 
-def _evtx_records(file: IO[bytes], name: str, tally: Tally) -> Iterator[Event]:
+def _evtx_records(file: IO[bytes], name: str, tally: Tally, told: _Told) -> Iterator[Event]:
     from evtx import PyEvtxParser  # noqa: PLC0415 - 30 ms that most commands need not pay
 
     size = file.seek(0, 2)
@@ -423,7 +420,7 @@ def _evtx_records(file: IO[bytes], name: str, tally: Tally) -> Iterator[Event]:
         number: int = record["event_record_id"]
         data: str = record["data"]
         try:
-            event = translate(orjson.loads(data), line_id(b"winlog", number, data.encode()))
+            event = told(orjson.loads(data), line_id(b"winlog", number, data.encode()))
         except (ValueError, TypeError, AttributeError) as error:
             tally.add(f"record {number}", str(error))
             continue

@@ -29,7 +29,8 @@ MAX_VALUES = 1_024
 """Values of one list that are looked at."""
 BOOKKEEPING = frozenset({
     "@timestamp", "event.id", "event.sequence", "event.ingested", "event.start", "event.end", "log.file.path",
-    "log.offset", "citywatch.evidence.sha256",
+    "log.offset", "citywatch.evidence.sha256", "event.kind", "event.category", "event.dataset",
+    "event.module", "host.os.family",
 })  # fmt: skip
 """Fields that keyword searches leave out: what we wrote about the event, not what the source said."""
 
