@@ -16,6 +16,7 @@ LOAD = 0x100
 """Beside the TCP flags: this side sent payload."""
 
 TCP, UDP, ICMP, ICMP6 = 6, 17, 1, 58
+TRANSPORT = {TCP: "tcp", UDP: "udp", ICMP: "icmp", ICMP6: "ipv6-icmp", 132: "sctp", 47: "gre", 2: "igmp"}
 
 SLOT = 24
 """Flows are looked after once in 2**24 microseconds (16.8 s)."""

@@ -12,10 +12,9 @@ from math import log2
 import orjson
 
 from citywatch.model import Event
-from sensors.network.flow import FIN, ICMP, ICMP6, RST, SYN, TCP, UDP, Flow
+from sensors.network.flow import FIN, ICMP, ICMP6, RST, SYN, TCP, TRANSPORT, UDP, Flow
 from sensors.network.moment import address, community_id, community_of, event_id, stamp
 
-TRANSPORT = {TCP: "tcp", UDP: "udp", ICMP: "icmp", ICMP6: "ipv6-icmp", 132: "sctp", 47: "gre", 2: "igmp"}
 OWN = frozenset(
     {
         "@timestamp", "event.id", "event.dataset", "event.kind", "event.category", "event.module",
