@@ -27,11 +27,13 @@ if TYPE_CHECKING:
     from console.listeners import Inlet
     from console.live import Live
     from console.rounds import Rounds
+    from console.standing import Standing
 
 log = logging.getLogger("citywatch")
 
 _LONGEST_PAUSE_S = 30.0
 _AT_REST_S = 10.0
+_NEARLY_FULL = 0.8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +154,7 @@ class Service:
                 yield Part(name="outbound", step=outbound.step, pause_s=3.0)
             self._rounds = Rounds(house)
             yield Part(name="portals", step=self._rounds.step, pause_s=1.0)
+            yield Part(name="hunts", step=self._hunts().step, pause_s=30.0)
             yield Part(name="sla", step=Deadlines(house).step, pause_s=5.0)
             yield Part(name="nightly", step=Night(house).tick, pause_s=20.0)
         if house.settings.network.interfaces and not self._until_idle:
@@ -223,6 +226,12 @@ class Service:
         judged = self._house.judge.step()
         return judged + self._house.judge.flush()
 
+    def _hunts(self) -> Standing:
+        from console.standing import Standing
+        from console.web.query import read_event_query
+
+        return Standing(self._house.store, self._house.clock, read_event_query)
+
     def _guard(self) -> int:
         """The capture process is at work, and what it counts is seen."""
         from console.live import status_of_all
@@ -248,8 +257,19 @@ class Service:
 
     def _pulse(self) -> int:
         self._house.pulse.count("service")
+        self._tell_queue()
         self._house.pulse.write()
         return 0
+
+    def _tell_queue(self) -> None:
+        """How full the journal is, what was dropped of it, and how far behind each reader is."""
+        state = self._house.journal.health()
+        counts = {"waiting": state.last - state.first + 1, "dropped": state.dropped}
+        counts |= {"kib": state.bytes_used // 1024, "most_kib": state.bytes_cap // 1024}
+        full = state.bytes_used > state.bytes_cap * _NEARLY_FULL
+        self._house.pulse.gauge("journal", "it is nearly full: the oldest goes first" if full else "", counts)
+        for reader, place in state.readers.items():
+            self._house.pulse.gauge(f"lag:{reader}", "", {"behind": state.last - place})
 
 
 def _is_at_rest(path: Path) -> bool:

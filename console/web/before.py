@@ -16,13 +16,14 @@ from starlette.responses import Response
 
 from citywatch.clock import parse_stamp, stamp
 from citywatch.model import Alert, Event
-from citywatch.ports import All, Exists, Is, Query
+from citywatch.ports import Is, Query
 from console.web.accounts import write_audit
 from console.web.desk import Desk
 from console.web.door import Visit, Way
 from console.web.proofs import proofs_of
 
-_LOOKED_BACK = 60
+_LOOKED_BACK = 200
+_FIRST_LOOKS = 60
 _MOST_BYTES = 400_000
 _MOST_LINES = 1_500
 _LONGEST_LINE = 400
@@ -79,12 +80,14 @@ def look_before(visit: Visit, alert: Alert) -> Before | None:
     portal, view = event.get("citywatch.portal.id"), event.get("citywatch.portal.view")
     if not portal or event.get("event.dataset") not in {"portal.page", "portal.picture"}:
         return None
+    if not proofs_of(event):
+        return None
     told = _told(event)
     if told is not None:
         return told
     now = _kinds(visit, event)
-    earlier = _earlier(visit.desk, event, str(portal), str(view or ""))
-    if earlier is None or not any(now):
+    earlier = _earlier(visit.desk, event, str(portal), str(view or "")) if any(now) else None
+    if earlier is None:
         return None
     before = _kinds(visit, earlier)
     return Before(
@@ -113,9 +116,11 @@ def _told(event: Event) -> Before | None:
 
 def look_last(desk: Desk, portal: str) -> Before | None:
     """The newest picture that was kept of a portal's home page."""
-    where = All((Is("citywatch.portal.id", portal), Is("citywatch.evidence.what", "picture_after")))
-    for event in desk.events(Query(where=where, limit=1, count_to=1)).events:
+    where = Is("citywatch.portal.id", portal)
+    for event in desk.events(Query(where=where, limit=_LOOKED_BACK, count_to=1)).events:
         pictures = {proof.what: proof.sha256 for proof in proofs_of(event)}
+        if "picture_after" not in pictures:
+            continue
         return Before(
             at=str(event["@timestamp"]), event_id=str(event["event.id"]), picture=pictures["picture_after"]
         )
@@ -123,16 +128,21 @@ def look_last(desk: Desk, portal: str) -> Before | None:
 
 
 def _earlier(desk: Desk, event: Event, portal: str, view: str) -> Event | None:
-    """The newest earlier look at the same page that was quiet, else the oldest of those looked back to."""
-    where = All((Is("citywatch.portal.id", portal), Exists("citywatch.evidence.sha256")))
-    end = stamp(parse_stamp(str(event["@timestamp"])))
-    looks = desk.events(Query(where=where, end=end, limit=_LOOKED_BACK, count_to=1)).events
+    """The newest earlier look at the same page that was quiet, else the oldest of those looked back to.
+
+    What is quiet is not kept again and again: besides the newest looks the first ones are looked through.
+    """
+    where, end = Is("citywatch.portal.id", portal), stamp(parse_stamp(str(event["@timestamp"])))
+    newest = Query(where=where, end=end, limit=_LOOKED_BACK, count_to=1)
+    first = Query(where=where, end=end, limit=_FIRST_LOOKS, count_to=1, newest_first=False)
+    looks = (*desk.events(newest).events, *reversed(desk.events(first).events))
     same = [
         one
         for one in looks
         if str(one.get("citywatch.portal.view", "")) == view
         and one.get("url.path") == event.get("url.path")
         and one.get("event.dataset") == event.get("event.dataset")
+        and proofs_of(one)
         and one.get("citywatch.evidence.sha256") != event.get("citywatch.evidence.sha256")
     ]
     quiet = [one for one in same if not one.get("citywatch.portal.changed")]

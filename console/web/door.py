@@ -259,6 +259,7 @@ BAD_NOTES = {
     "factor_wrong", "factor_stale", "factor_needed", "passkey_wrong", "oidc_refused", "oidc_failed",
     "rule_unsound", "rule_long", "invite_gone", "proof_missing", "too_soon", "recheck_bad", "recheck_away",
     "allowance_wrong", "packets_gone", "run_refused", "ticket_unknown",
+    "hunt_wrong", "hunts_full",
 }  # fmt: skip
 
 Handler = Callable[[Visit], Response]

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
+from citywatch.clock import parse_stamp, stamp
 from citywatch.errors import CityWatchError
-from citywatch.ports import Everything
+from citywatch.model import Portal, from_doc
+from citywatch.ports import Everything, Is, Query, Range, Store
+from console.rounds import PACE
 from console.web.door import Visit, Way
+
+_LOUDEST = 12
+_MOST_UNSEEN = 50
+_MOST_PORTALS = 5000
+_LEAST_PATIENCE_S = 3600.0
 
 
 def healthz(visit: Visit) -> Response:
@@ -27,9 +37,43 @@ def readyz(visit: Visit) -> Response:
     return healthz(visit)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unseen:
+    """A watched portal that was not looked at when its time had come."""
+
+    portal: Portal
+    at: str
+    """When it was last looked at; empty: never."""
+
+
 def show_health(visit: Visit) -> Response:
-    """Every part of the service: what it counted, what went wrong."""
-    return visit.page("health.html", health=visit.house.health())
+    """Every part of the service: what it counted, what went wrong; portals not seen, rules that are loud."""
+    store = visit.house.store
+    unseen = unseen_portals(store, visit.house.clock(), visit.house.settings.watch.portal_every_s)
+    day = Range("last_seen", stamp(visit.house.clock() - timedelta(days=1)), None)
+    loud = store.tally("alert", day, "rule_id", size=_LOUDEST)
+    return visit.page(
+        "health.html",
+        health=visit.house.health(),
+        unseen=unseen[:_MOST_UNSEEN],
+        unseen_total=len(unseen),
+        loud=[(visit.house.rules.get(rule_id), rule_id, times) for rule_id, times in loud],
+    )
+
+
+def unseen_portals(store: Store, now: datetime, every_s: float) -> list[Unseen]:
+    """Watched portals whose last visit is older than three times their pace, never seen first."""
+    page = store.find("portal", Query(where=Is("active", value=True), order="id", limit=_MOST_PORTALS))
+    portals = [from_doc(record.doc, Portal) for record in page.records]
+    visits = store.get_many("visit", [portal.id for portal in portals]) if portals else {}
+    found: list[Unseen] = []
+    for portal in portals:
+        at = str(visits[portal.id].doc.get("at", "")) if portal.id in visits else ""
+        begun = at or portal.registered_at
+        patience = timedelta(seconds=max(3 * every_s * PACE[min(max(portal.level, 1), 5)], _LEAST_PATIENCE_S))
+        if not begun or parse_stamp(begun) + patience < now:
+            found.append(Unseen(portal=portal, at=at))
+    return sorted(found, key=lambda one: (one.at, one.portal.id))
 
 
 def metrics(visit: Visit) -> Response:

@@ -38,6 +38,7 @@ from citywatch.respond.sla import Sla, load_sla
 from citywatch.settings import Settings, load_settings
 from citywatch.store import open_store
 from citywatch.watch import JUDGE
+from console import standing
 from console.indicators import Warnings
 from console.packets import Packets
 from console.web import accounts, bench, seed, sessions, showcase
@@ -152,6 +153,9 @@ def show_house(folder: Path, *, number: int = 400, clock: Clock = system_clock) 
         "judge": {"events": 18_204, "matches": 412},
         "shipper": {"events": 18_204},
         "sensor:portal": {"pages": 96},
+        "journal": {"waiting": 412, "dropped": 0, "kib": 20_480, "most_kib": 1_048_576},
+        "lag:judge": {"behind": 0},
+        "lag:ship": {"behind": 412},
     }
     store.put_many(
         "health",
@@ -172,7 +176,9 @@ def show_house(folder: Path, *, number: int = 400, clock: Clock = system_clock) 
 
 
 def _show_more(house: ShowHouse, made: Sequence[Alert]) -> None:
-    """Rule texts, portals before and after, a run that waits."""
+    """Rule texts, portals before and after, a run that waits, hunts."""
+    for hunt in showcase.hunts(house.clock()):
+        standing.keep(house.store, hunt)
     showcase.write_rules(house.settings.data, house.rules, seed.MATCHED)
     showcase.deface(house.store, house.evidence.keep)
     scanned = next((alert for alert in made if alert.title == "Port scan"), made[0])
@@ -244,6 +250,7 @@ def screens(house: ShowHouse) -> dict[str, str]:
         "event": f"/events/{alert['event']['event.id']}",
         "overview": "/overview",
         "wall": "/wall",
+        "hunts": "/hunts",
         "rules": "/rules",
         "rule": f"/rules/{alert['rule_id']}",
         "bench": "/rules/drafts/shown",

@@ -16,6 +16,7 @@ from citywatch.model import Alert, Event, Rule, repeatable_id, to_doc
 from citywatch.ports import Query, Store
 from citywatch.respond.run import Run, StepState
 from citywatch.respond.shape import Playbook
+from console.standing import Hunt
 
 Keep = Callable[[bytes, str], str]
 
@@ -157,3 +158,15 @@ def run_of(store: Store, alert: Alert, playbook: Playbook, now: datetime) -> Run
     )  # fmt: skip
     store.put_many("run", {run.id: to_doc(run)})
     return run
+
+
+def hunts(now: datetime) -> list[Hunt]:
+    """Two searches that were kept, one of them repeated."""
+    at = stamp(now - timedelta(minutes=17))
+    return [
+        Hunt(
+            id="hunt1", name="SSH từ ngoài vào máy chủ", q="destination.port:22 -source.ip:10.0.0.0/8",
+            every="hour", owner="lan", made_at=at, at=at, found=12,
+        ),
+        Hunt(id="hunt2", name="vssadmin", q="vssadmin", range="7d", owner="minh", made_at=at),
+    ]  # fmt: skip

@@ -63,6 +63,11 @@ WORDS: dict[str, dict[str, str]] = {
         "skipped": _n("Skipped"),
         "canceled": _n("Canceled"),
     },
+    "every": {
+        "never": _n("not repeated"),
+        "hour": _n("every hour"),
+        "day": _n("every day"),
+    },
     "risk": {
         "read_only": _n("only reads"),
         "notify": _n("tells people"),
@@ -326,6 +331,8 @@ WORDS: dict[str, dict[str, str]] = {
         ),
         "upload_many": _n("This ticket has as many proofs as it may."),
         "view_nameless": _n("Give the view a name."),
+        "hunt_wrong": _n("This search cannot be read, so it was not kept."),
+        "hunts_full": _n("There are as many hunts as there may be. Forget one first."),
         "rule_asked": _n("A second person can now look at it."),
         "rule_enabled": _n("The rule is in force; the service takes it up within a minute."),
         "rule_declined": _n("The rule was sent back."),

@@ -12,6 +12,7 @@ import pytest
 from citywatch.model import Alert, to_doc
 from citywatch.ports import Query
 from citywatch.respond.allow import Allowance
+from console import standing
 from console.drafts import Draft
 from console.web import sessions, showcase
 from console.web.access import may
@@ -64,6 +65,7 @@ OTHERS = {
     "/alerts/{id}/difference": "alert",
     "/playbooks/{name}": "nothing",
     "/runs/{id}": "run",
+    "/hunts/{id}/drop": "hunt",
     "/runs/{id}/steer": "run",
     "/tables/{file}": "nothing",
     "/feeds/block/{form}": "nothing",
@@ -116,6 +118,8 @@ def things(house: SmallHouse, city: list[Alert], *, agency: str) -> dict[str, st
     house.store.put_many("alert", {defaced_own.id: to_doc(defaced_own)})
     playbook = house.playbooks[0]
     run = showcase.run_of(house.store, alert, playbook, house.clock())
+    hunt = showcase.hunts(house.clock())[0]
+    standing.keep(house.store, hunt)
     draft = Draft(id="web_shell", text="title: t", samples="", by="lan", at="2026-11-22T08:00:00.000000Z")
     house.store.put_many("draft", {draft.id: to_doc(draft)})
     return {
@@ -130,6 +134,7 @@ def things(house: SmallHouse, city: list[Alert], *, agency: str) -> dict[str, st
         "suppression": made.id,
         "allowance": allowed.id,
         "run": run.id,
+        "hunt": hunt.id,
         "approval": "nothing",
         "user": "viewer",
         "colleague": "yte" if agency == "so-y-te" else "giaoduc",
