@@ -16,6 +16,7 @@ from citywatch.clock import stamp, system_clock
 from citywatch.errors import CityWatchError, ContentError
 from citywatch.model import Event
 from citywatch.ports import Report, Scribe, Sensor
+from console.mappings import own_tables
 
 if TYPE_CHECKING:
     from io import BufferedReader
@@ -56,8 +57,15 @@ class Pocket:
         self._kept.clear()
 
 
-def replay(
-    paths: Sequence[Path], *, data: Path | None, store: str | None, keep: bool, report: Report, tell: Tell
+def replay(  # noqa: PLR0913 - what the verb says, each named
+    paths: Sequence[Path],
+    *,
+    data: Path | None,
+    store: str | None,
+    keep: bool,
+    report: Report,
+    tell: Tell,
+    mappings: Sequence[Path] = (),
 ) -> Outcome:
     """Judge sources. With `keep` their events, alerts and tickets also go into the installation.
 
@@ -67,14 +75,15 @@ def replay(
     from console.house import default_data, open_house
 
     _refuse_missing(paths)
+    folder = data or default_data()
+    tables = own_tables(folder if folder.is_dir() else None, report, mappings)
     if not keep:
-        folder = data or default_data()
-        return judge_sources(folder if folder.is_dir() else None, paths, report, tell)
+        return judge_sources(folder if folder.is_dir() else None, paths, report, tell, tables)
     if PIPE in paths:
         raise CityWatchError("-: what is kept is read twice, and a pipe can be read once; give a file")
     with open_house(data, store=store) as house:
-        outcome = judge_sources(house.settings.data, paths, report, tell)
-        _keep(house, paths, tell)
+        outcome = judge_sources(house.settings.data, paths, report, tell, tables)
+        _keep(house, paths, tell, tables)
         return outcome
 
 
@@ -82,15 +91,17 @@ PIPE = Path("-")
 """Stands for standard input."""
 
 
-def _sources(paths: Sequence[Path], report: Report) -> Iterator[tuple[Path, Sensor]]:
+def _sources(
+    paths: Sequence[Path], report: Report, own: Sequence[Sensor] = ()
+) -> Iterator[tuple[Path, Sensor]]:
     from sensors.pipe import piped
     from sensors.tell import sources
 
     for path in paths:
         yield from (
-            piped(cast("BufferedReader", sys.stdin.buffer), report)
+            piped(cast("BufferedReader", sys.stdin.buffer), report, own)
             if path == PIPE
-            else sources([path], report)
+            else sources([path], report, own)
         )
 
 
@@ -100,7 +111,9 @@ def _refuse_missing(paths: Sequence[Path]) -> None:
             raise CityWatchError(f"{path}: there is no such file or folder")
 
 
-def judge_sources(data: Path | None, paths: Sequence[Path], report: Report, tell: Tell) -> Outcome:
+def judge_sources(
+    data: Path | None, paths: Sequence[Path], report: Report, tell: Tell, own: Sequence[Sensor] = ()
+) -> Outcome:
     """Judge sources in memory, from a clean slate; nothing is kept.
 
     Args:
@@ -108,6 +121,7 @@ def judge_sources(data: Path | None, paths: Sequence[Path], report: Report, tell
         paths: files and folders.
         report: is told what was passed over.
         tell: is told how far it is.
+        own: readers of the installation's mappings.
     """
     from citywatch.detect.fold import Fold, row
     from citywatch.detect.indicators import Indicators
@@ -131,7 +145,7 @@ def judge_sources(data: Path | None, paths: Sequence[Path], report: Report, tell
     fold = Fold(rulebook.windows)
     alerts: dict[str, dict[str, Any]] = {}
     ingested = stamp(system_clock())
-    for events in _batches(_read(paths, report, pocket, outcome, tell)):
+    for events in _batches(_read(_sources(paths, report, own), report, pocket, outcome, tell)):
         for event in events:
             outcome.events += 1
             event["event.sequence"] = outcome.events
@@ -148,9 +162,9 @@ def judge_sources(data: Path | None, paths: Sequence[Path], report: Report, tell
 
 
 def _read(
-    paths: Sequence[Path], report: Report, pocket: Pocket, outcome: Outcome, tell: Tell
+    found: Iterator[tuple[Path, Sensor]], report: Report, pocket: Pocket, outcome: Outcome, tell: Tell
 ) -> Iterator[Event]:
-    for path, sensor in _sources(paths, report):
+    for path, sensor in found:
         outcome.sources += 1
         tell(f"{sensor.name}: {path.name}")
         yield from sensor.read(path, report, pocket.keep)
@@ -161,27 +175,30 @@ def _batches(events: Iterator[Event]) -> Iterator[list[Event]]:
         yield chunk
 
 
-def _keep(house: House, paths: Sequence[Path], tell: Tell) -> None:
+def _keep(house: House, paths: Sequence[Path], tell: Tell, own: Sequence[Sensor]) -> None:
     from citywatch.watch import gather
     from console.settle import settle
     from sensors.tell import sources
 
-    for path, sensor in sources(paths, lambda _: None):
+    for path, sensor in sources(paths, lambda _: None, own):
         gather(sensor, path, house.journal, report=house.pulse.problem, keep=house.evidence.keep)
     settle(house, tell)
 
 
-def decode(paths: Sequence[Path], report: Report) -> None:
+def decode(paths: Sequence[Path], report: Report, mappings: Sequence[Path] = ()) -> None:
     """Write the events of sources as NDJSON to standard output.
 
     Raises:
-        CityWatchError: a path does not exist.
+        CityWatchError: a path does not exist, or a mapping cannot be used.
     """
+    from console.house import default_data
+
     _refuse_missing(paths)
+    tables = own_tables(default_data(), report, mappings)
     write = sys.stdout.buffer.write
     flush = sys.stdout.buffer.flush
     dumps = orjson.dumps
-    for path, sensor in _sources(paths, report):
+    for path, sensor in _sources(paths, report, tables):
         if isinstance(sensor, Scribe):
             for lines in sensor.lines(path, report, _name_only):
                 write(lines)

@@ -192,11 +192,13 @@ class Service:
                 self._stop.wait(pause)
 
     def _gather(self) -> int:
+        from console.mappings import own_tables
         from sensors.tell import sources
 
         house = self._house
         done = 0
-        for path, sensor in sources(self._inputs, self._tell_once):
+        tables = own_tables(house.settings.data, self._tell_once)
+        for path, sensor in sources(self._inputs, self._tell_once, tables):
             if self._stop.is_set():
                 return done
             if is_gathered(path, house.journal):

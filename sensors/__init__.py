@@ -18,15 +18,25 @@ if TYPE_CHECKING:
 @cache
 def _all() -> tuple[Sensor, ...]:
     # Decoders load when a file is about to be read, not when the command line prints its help.
+    from sensors.beats import Beats  # noqa: PLC0415
+    from sensors.clamav import ClamAv  # noqa: PLC0415
+    from sensors.errorlog import ErrorLog  # noqa: PLC0415
     from sensors.eve import Eve  # noqa: PLC0415
     from sensors.iis import Iis  # noqa: PLC0415
+    from sensors.modsecurity import ModSecurity  # noqa: PLC0415
+    from sensors.mysql import MySql  # noqa: PLC0415
     from sensors.network import NetworkSensor  # noqa: PLC0415
+    from sensors.oracle import Oracle  # noqa: PLC0415
+    from sensors.postgres import Postgres  # noqa: PLC0415
     from sensors.syslog import Syslog  # noqa: PLC0415
     from sensors.weblog import Weblog  # noqa: PLC0415
     from sensors.winlog import Winlog  # noqa: PLC0415
     from sensors.zeek import Zeek  # noqa: PLC0415
 
-    return (NetworkSensor(), Winlog(), Eve(), Zeek(), Iis(), Weblog(), Syslog())
+    return (
+        *(NetworkSensor(), Winlog(), Beats(), Eve(), Zeek(), ModSecurity(), MySql(), Oracle(), Postgres()),
+        *(Iis(), Weblog(), ErrorLog(), ClamAv(), Syslog()),
+    )
 
 
 def __getattr__(name: str) -> Any:

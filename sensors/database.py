@@ -31,7 +31,17 @@ def read_body(event: Event, app: str, message: str) -> bool:
     program = app.rpartition("/")[2].lower()
     found = _PGAUDIT.search(message)
     if found:
-        return _pgaudit(event, message[: found.start()], found[2])
+        before = message[: found.start()]
+        for name, field in (
+            ("user=", "user.name"),
+            ("db=", "citywatch.database.name"),
+            ("client=", "source.ip"),
+        ):
+            _named(event, before, name, field)
+        pair = _PAIR.search(before)
+        if pair:
+            event["user.name"], event["citywatch.database.name"] = pair[1], pair[2]
+        return pgaudit(event, found[2])
     if program.startswith("postgres") or "FATAL:" in message:
         failed = _PG_FAILED.search(message)
         if failed:
@@ -50,7 +60,8 @@ def _database(event: Event, action: str, outcome: str) -> bool:
     return True
 
 
-def _pgaudit(event: Event, before: str, rest: str) -> bool:
+def pgaudit(event: Event, rest: str) -> bool:
+    """What stands behind `AUDIT: SESSION,`; False when it is not pgAudit's."""
     try:
         row = next(csv.reader([rest]))
     except (csv.Error, StopIteration):
@@ -64,11 +75,6 @@ def _pgaudit(event: Event, before: str, rest: str) -> bool:
     rows = count(row[8]) if len(row) > 8 else None  # noqa: PLR2004 - pgaudit.log_rows adds it last
     if rows is not None:
         event["citywatch.database.rows"] = rows
-    for name, field in (("user=", "user.name"), ("db=", "citywatch.database.name"), ("client=", "source.ip")):
-        _named(event, before, name, field)
-    pair = _PAIR.search(before)
-    if pair:
-        event["user.name"], event["citywatch.database.name"] = pair[1], pair[2]
     return _database(event, row[3], "success")
 
 

@@ -11,7 +11,6 @@ import re
 from citywatch.model import Event
 from sensors.address import address, count, port
 
-_CLAM = re.compile(r"^(?P<path>/.{1,4096}?): (?P<name>\S{1,200}?)(?:\([0-9a-f]{32}:\d+\))? FOUND$")
 _FILTER = re.compile(
     r"\bIN=(?P<into>\S*) OUT=(?P<out>\S*) .*\bSRC=(?P<src>\S+) DST=(?P<dst>\S+) (?P<rest>.*)$", re.DOTALL
 )
@@ -24,22 +23,24 @@ _BLOCKED = re.compile(r"\b(?:BLOCK|DROP|DENY|REJECT)", re.IGNORECASE)
 def read_body(event: Event, app: str, message: str) -> bool:
     """Read a device's message; False when it is none that is known here."""
     if message.endswith(" FOUND"):
-        return _virus(event, message)
+        return finding(event, message)
     if " SRC=" in message and "IN=" in message:
         return _packet(event, message)
     del app
     return False
 
 
-def _virus(event: Event, message: str) -> bool:
-    found = _CLAM.match(message)
-    if found is None:
+def finding(event: Event, message: str) -> bool:
+    """`/path: Name FOUND`, the name with or without the file's hash and size; False when it is none."""
+    path, mark, name = message.removesuffix(" FOUND").rpartition(": ")
+    if not mark or not path.startswith("/") or not message.endswith(" FOUND") or " " in name:
         return False
+    name = name.partition("(")[0] if name.endswith(")") else name
     event.update(
         {"event.kind": "alert", "event.dataset": "antivirus.finding", "event.category": ["malware", "file"]}
     )
-    event.update({"event.action": "found", "rule.name": found["name"], "file.path": found["path"]})
-    event.update({"file.name": found["path"].rpartition("/")[2], "observer.product": "ClamAV"})
+    event.update({"event.action": "found", "rule.name": name[:200], "file.path": path[:4096]})
+    event.update({"file.name": path.rpartition("/")[2][:255], "observer.product": "ClamAV"})
     return True
 
 

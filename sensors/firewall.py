@@ -14,11 +14,12 @@ from datetime import datetime
 from itertools import islice
 
 from citywatch.model import Event
+from sensors import checkpoint
 from sensors.address import address, count, port
 from sensors.urls import url_fields
 from sensors.when import epoch, iso, written
 
-HEADLESS = re.compile(r"^(?:CEF:\d\||LEEF:[12]\.0\||date=\d{4}-\d\d-\d\d time=)")
+HEADLESS = re.compile(r"^(?:CEF:\d\||LEEF:[12]\.0\||date=\d{4}-\d\d-\d\d time=|time=\d{9,13}\|hostname=)")
 _CEF = re.compile(r"(?:^|\s)CEF:\d{1,2}\|")
 _CEF_KEY = re.compile(r"(?:^|(?<=\s))([A-Za-z0-9_.\[\]-]{1,60})=")
 _LEEF = re.compile(r"(?:^|\s)LEEF:([12])\.0\|([^|]*)\|([^|]*)\|([^|]*)\|([^|]*)\|(.*)$", re.DOTALL)
@@ -52,11 +53,14 @@ _DENIED = {
     "reset-client",
     "reset-server",
     "sinkhole",
+    "prevent",
+    "rejected",
 }
 _NAMES = {
     # address, port and number fields, by the names of CEF, LEEF and FortiGate
     "src": "source.ip",
     "srcip": "source.ip",
+    "remip": "source.ip",
     "dst": "destination.ip",
     "dstip": "destination.ip",
     "spt": "source.port",
@@ -107,6 +111,13 @@ _READERS: dict[str, Callable[[object], str | int | None]] = {
     **dict.fromkeys(("source.port", "destination.port"), port),
     **dict.fromkeys(("source.bytes", "destination.bytes", "source.packets", "destination.packets"), count),
 }
+_FORTI_LOGINS = {"ssl-login-fail": "failure", "tunnel-up": "success"}
+_ASA_LOGINS = {
+    **dict.fromkeys(("113005", "113015", "716039"), "failure"),
+    **dict.fromkeys(("716038", "722051"), "success"),
+}
+"""AAA user authentication Rejected, WebVPN authentication rejected and successful, address assigned."""
+VPN = "vpn_login"
 MOST = 200
 LONGEST_ASA = 600
 """Characters of an ASA message that are looked at; its own are shorter."""
@@ -115,23 +126,26 @@ PALO_LONGEST = 31
 
 def read_body(event: Event, app: str, message: str) -> bool:
     """Read a firewall's message; False when it is none."""
-    if "CEF:" in message or app == "CEF":
-        found = _cef(event, message if "CEF:" in message else f"CEF:{message}")
-    elif "LEEF:" in message or app == "LEEF":
-        found = _leef(event, message if "LEEF:" in message else f"LEEF:{message}")
-    elif "devid=" in message or "logid=" in message:
-        found = _fortigate(event, message)
-    elif "%ASA-" in message or "%FTD-" in message or "%PIX-" in message:
-        found = _asa(event, message)
-    elif ",TRAFFIC," in message[:80] or ",THREAT," in message[:80]:
-        found = _palo_alto(event, message)
-    elif app.startswith(("%ASA-", "%FTD-")):
-        found = _asa(event, f"{app}: {message}")
-    else:
-        return False
+    found = _read(event, app, message)
     if found:
         _settle(event)
     return found
+
+
+def _read(event: Event, app: str, message: str) -> bool:
+    for name, read in (("CEF", _cef), ("LEEF", _leef)):
+        if f"{name}:" in message or app == name:
+            return read(event, message if f"{name}:" in message else f"{name}:{message}")
+    pairs = checkpoint.pairs_of(message, app)
+    if pairs is not None:
+        return _check_point(event, pairs)
+    if "devid=" in message or "logid=" in message:
+        return _fortigate(event, message)
+    if "%ASA-" in message or "%FTD-" in message or "%PIX-" in message:
+        return _asa(event, message)
+    if ",TRAFFIC," in message[:80] or ",THREAT," in message[:80]:
+        return _palo_alto(event, message)
+    return app.startswith(("%ASA-", "%FTD-")) and _asa(event, f"{app}: {message}")
 
 
 def _settle(event: Event) -> None:
@@ -139,6 +153,8 @@ def _settle(event: Event) -> None:
     event.setdefault("event.dataset", "firewall.traffic")
     if event["event.dataset"] == "linux.syslog":
         event["event.dataset"] = "firewall.traffic"
+    if event["event.dataset"] == "vpn.auth":
+        return
     event["event.category"] = ["network"]
     action = str(event.get("event.action", "")).lower()
     if action:
@@ -200,6 +216,16 @@ def _cef(event: Event, message: str) -> bool:
     _labels(event, pairs)
     if grade is not None and grade >= 4 and pairs.get("cat", "").lower() not in {"traffic", ""}:  # noqa: PLR2004
         event["event.dataset"] = "network.alert"
+    return True
+
+
+def _check_point(event: Event, pairs: dict[str, str]) -> bool:
+    taken = checkpoint.read_pairs(event, pairs)
+    _take(event, taken)
+    size = count(taken.get("bytes"))
+    if size is not None:
+        event.setdefault("network.bytes", size)
+    _request(event, taken.get("resource"))
     return True
 
 
@@ -277,6 +303,11 @@ def _fortigate(event: Event, message: str) -> bool:
         event["@timestamp"] = iso(f"{pairs['date']}T{pairs['time']}{zone if len(zone) == 5 else '+0000'}")  # noqa: PLR2004
     if "observer.name" in event:
         event.setdefault("host.name", event["observer.name"])
+    _forti_kind(event, pairs)
+    return True
+
+
+def _forti_kind(event: Event, pairs: dict[str, str]) -> None:
     if pairs.get("subtype") in {"ips", "virus", "anomaly", "waf"}:
         event["event.dataset"] = "network.alert"
     elif pairs.get("hostname") and pairs.get("url"):
@@ -285,7 +316,8 @@ def _fortigate(event: Event, message: str) -> bool:
         event["event.dataset"] = "web.proxy"
     elif pairs["type"] == "event":
         event["event.dataset"] = "firewall.event"
-    return True
+        if pairs.get("subtype") == "vpn" and pairs.get("action") in _FORTI_LOGINS:
+            vpn_login(event, _FORTI_LOGINS[pairs["action"]])
 
 
 def _asa(event: Event, message: str) -> bool:
@@ -311,7 +343,32 @@ def _asa(event: Event, message: str) -> bool:
         event["network.bytes"] = int(size[1])
     if user and "ser" in text:
         event["user.name"] = user[1]
+    if number in _ASA_LOGINS:
+        _asa_login(event, number, text)
     return True
+
+
+def _asa_login(event: Event, number: str, text: str) -> None:
+    """`… : user = lan : user IP = 203.0.113.9`, and `Group <g> User <lan> IP <203.0.113.9> …`."""
+    for mark, end, field in (
+        ("user = ", " ", "user.name"),
+        ("User <", ">", "user.name"),
+        ("user IP = ", " ", "source.ip"),
+        ("IP <", ">", "source.ip"),
+    ):
+        _, found, rest = text.partition(mark)
+        value = rest.partition(end)[0].strip(" :")
+        kept = address(value) if field == "source.ip" else value
+        if found and kept:
+            event[field] = kept
+    vpn_login(event, _ASA_LOGINS[number])
+
+
+def vpn_login(event: Event, outcome: str) -> None:
+    """Somebody came, or tried to come, in from outside."""
+    event["event.dataset"] = "vpn.auth"
+    event["event.category"] = ["authentication"]
+    event["event.action"], event["event.outcome"] = VPN, outcome
 
 
 def _palo_alto(event: Event, message: str) -> bool:

@@ -10,7 +10,7 @@ import io
 import shutil
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -61,7 +61,9 @@ class PipedCapture:
         return self.sensor.lines_of_stream(self.stream, path.name, report, keep)
 
 
-def piped(stream: io.BufferedReader, report: Report) -> Iterator[tuple[Path, Sensor]]:
+def piped(
+    stream: io.BufferedReader, report: Report, own: Sequence[Sensor] = ()
+) -> Iterator[tuple[Path, Sensor]]:
     """The source that a pipe is, with the sensor that reads it, as `tell.sources` gives those of files."""
     from sensors.tell import sources  # noqa: PLC0415 - it lists all sensors
 
@@ -80,4 +82,4 @@ def piped(stream: io.BufferedReader, report: Report) -> Iterator[tuple[Path, Sen
         path = Path(folder) / NAME
         with path.open("wb") as out:
             shutil.copyfileobj(plain, out)
-        yield from sources([path], report)
+        yield from sources([path], report, own)

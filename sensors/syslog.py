@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 
 from citywatch.model import Event
 from citywatch.ports import Keep, Report
-from sensors import auditd, authlog, database, device, firewall, sysmon
+from sensors import auditd, authlog, database, device, firewall, oracle, pfsense, sysmon
 from sensors.lines import Place, Tally, read_log, text_head
 from sensors.when import MONTHS, iso, written
 
@@ -50,6 +50,8 @@ Body = Callable[[Event, str, str], bool]
 BODIES: tuple[Body, ...] = (
     sysmon.read_body,
     auditd.read_body,
+    pfsense.read_body,
+    oracle.read_body,
     firewall.read_body,
     device.read_body,
     database.read_body,
@@ -207,7 +209,7 @@ def _new(found: re.Match[str], priority: int | None) -> Header:
         pid=int(pid) if known else None,
         priority=priority,
         # Check Point writes its fields where RFC 5424 has structured data, and brackets inside end it early.
-        message=f"{data} {message}".rstrip()
+        message=found.string[found.start(6) :]
         if app == "CheckPoint"
         else message.removeprefix("\ufeff") or data,
     )
@@ -287,4 +289,5 @@ def _has_header(lines: Lines, row: bytes) -> bool:
         header = lines.header(row.decode("utf-8", "replace"))
     except ValueError:
         return False
-    return bool(header.host or not header.at or _DATABASE.search(header.message))
+    prioritized = header.priority is not None and header.app
+    return bool(header.host or not header.at or prioritized or _DATABASE.search(header.message))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import sensors
@@ -22,20 +22,26 @@ ARCHIVES = {
     b"Rar!\x1a\x07": "a RAR archive",
 }
 TAR_MARK = slice(257, 262)
-KNOWN = "captures (pcap, pcapng), Suricata EVE, Zeek logs, evtx, Windows NDJSON, web server and system logs"
+KNOWN = (
+    "captures (pcap, pcapng), Suricata EVE, Zeek logs, evtx, Windows and Filebeat NDJSON, logs of web "
+    "servers, databases, firewalls and Linux (docs/sensors.md), CSV with a mapping"
+)
 
 
-def sensor_for(path: Path, head: bytes) -> Sensor | None:
+def sensor_for(path: Path, head: bytes, own: Sequence[Sensor] = ()) -> Sensor | None:
     """The first sensor that recognizes the start of a file; None when nobody does.
 
     Args:
         path: only its name is used, as a tie-break.
         head: the first bytes, unpacked (`lines.head_of`).
+        own: sensors of the installation (its mappings), asked before all others.
     """
-    return next((sensor for sensor in sensors.ALL if sensor.recognizes(head, path.name)), None)
+    return next((sensor for sensor in (*own, *sensors.ALL) if sensor.recognizes(head, path.name)), None)
 
 
-def sources(paths: Iterable[Path], report: Report) -> Iterator[tuple[Path, Sensor]]:
+def sources(
+    paths: Iterable[Path], report: Report, own: Sequence[Sensor] = ()
+) -> Iterator[tuple[Path, Sensor]]:
     """Each file that a sensor can read, with that sensor; folders are walked, in order of name.
 
     What is passed over is told: fatal when it was named, a remark when it only lay in a folder.
@@ -43,9 +49,9 @@ def sources(paths: Iterable[Path], report: Report) -> Iterator[tuple[Path, Senso
     for path in paths:
         if path.is_dir():
             for file in _walk(path):
-                yield from _source(file, report, named=False)
+                yield from _source(file, report, own, named=False)
         else:
-            yield from _source(path, report, named=True)
+            yield from _source(path, report, own, named=True)
 
 
 def _walk(folder: Path) -> Iterator[Path]:
@@ -54,7 +60,9 @@ def _walk(folder: Path) -> Iterator[Path]:
         yield from (Path(where) / name for name in sorted(files))
 
 
-def _source(path: Path, report: Report, *, named: bool) -> Iterator[tuple[Path, Sensor]]:
+def _source(
+    path: Path, report: Report, own: Sequence[Sensor], *, named: bool
+) -> Iterator[tuple[Path, Sensor]]:
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             _pass_over(path, report, "not a regular file", "give a file or a folder", named=named)
@@ -65,7 +73,7 @@ def _source(path: Path, report: Report, *, named: bool) -> Iterator[tuple[Path, 
             path, report, f"cannot be opened: {error.strerror or error}", "check path and rights", named=True
         )
         return
-    sensor = sensor_for(path, head)
+    sensor = sensor_for(path, head, own)
     if sensor is not None:
         yield path, sensor
     elif head:

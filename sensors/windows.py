@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from citywatch import schema
 from citywatch.model import Event
+from sensors import sqlserver
 from sensors.address import address, port
 
 SYSMON = "Microsoft-Windows-Sysmon/Operational"
@@ -145,6 +146,8 @@ def _target(event: Event) -> None:
 
 
 _MORE: dict[tuple[str, str], Enrich] = {
+    ("Application", sqlserver.CODE): sqlserver.enrich,
+    ("Security", sqlserver.CODE): sqlserver.enrich,
     (SYSMON, "3"): _connection,
     **{(SYSMON, code): _hashes for code in ("1", "6", "7", "15", "23", "26", "29")},
     ("Security", "4624"): _login("success"),

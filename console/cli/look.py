@@ -15,6 +15,11 @@ Paths = Annotated[
     list[Path], typer.Argument(help="Files or folders (a folder means all in it); - is standard input.")
 ]
 
+Mappings = Annotated[
+    list[Path] | None,
+    typer.Option("--mapping", help="YAML file that says which column of a CSV file is which field."),
+]
+
 _ALERTS = (
     ("severity", "Severity"),
     ("title", "Alert"),
@@ -57,6 +62,7 @@ def replay(
     keep: Annotated[
         bool, typer.Option("--keep", help="Also keep events, alerts and tickets in the installation.")
     ] = False,
+    mapping: Mappings = None,
     data: Data = None,
     store: StoreUrl = None,
     json: Json = False,
@@ -69,7 +75,15 @@ def replay(
 
     problems = Problems()
     with say.err().status("reading …", spinner="dots") as status:
-        outcome = run(paths, data=data, store=store, keep=keep, report=problems, tell=status.update)
+        outcome = run(
+            paths,
+            data=data,
+            store=store,
+            keep=keep,
+            report=problems,
+            tell=status.update,
+            mappings=mapping or (),
+        )
     for error in outcome.rule_errors:
         say.err().print(say.cell(error), style="yellow")
     rows = outcome.rows
@@ -83,12 +97,12 @@ def replay(
     problems.end()
 
 
-def decode(paths: Paths, json: Json = True) -> None:  # noqa: ARG001 - every verb takes --json; here it is the only form
+def decode(paths: Paths, mapping: Mappings = None, json: Json = True) -> None:  # noqa: ARG001 - every verb takes --json
     """Write the events of captures and logs as NDJSON to standard output, without judging or keeping them."""
     from console.replay import decode as run
 
     problems = Problems()
-    run(paths, problems)
+    run(paths, problems, mapping or ())
     problems.end()
 
 

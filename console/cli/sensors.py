@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -27,6 +29,36 @@ _LISTENING = (
     ("lost", "Lost on the way"),
     ("undecoded", "Unreadable"),
 )
+
+
+@sensors.command("list")
+def listed(json: Json = False) -> None:
+    """Show which formats are known; files are told apart by content."""
+    import sensors as known
+    from citywatch.ports import Follower
+
+    rows = [
+        {
+            "name": sensor.name,
+            "reads": (sys.modules[type(sensor).__module__].__doc__ or "").partition("\n")[0],
+            "follows": "yes" if isinstance(sensor, Follower) else "",
+        }
+        for sensor in known.ALL
+    ]
+    say.rows(rows, (("name", "Sensor"), ("reads", "Answers"), ("follows", "Follows")), json=json, empty="")
+
+
+@sensors.command("check-mapping")
+def check_mapping(
+    mapping: Annotated[Path, typer.Argument(help="YAML file of the mapping.")],
+    sample: Annotated[Path | None, typer.Argument(help="A CSV file to try it on.")] = None,
+    json: Json = False,
+) -> None:
+    """See that a mapping of a CSV file can be used, and what the first rows of a file become."""
+    from console.mappings import check
+
+    columns = (("column", "Column"), ("field", "Field"))
+    say.rows(check(mapping, sample), columns, json=json, empty="No row could be read.")
 
 
 @sensors.command()
