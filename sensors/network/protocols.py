@@ -7,7 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sensors.network import dcerpc, http, kerberos, quic, rdp, rtsp, smb, socks, tls
+from sensors.network import (
+    dcerpc,
+    http,
+    kerberos,
+    modbus,
+    mqtt,
+    ntp,
+    quic,
+    radius,
+    rdp,
+    rtsp,
+    sip,
+    smb,
+    snmp,
+    socks,
+    tls,
+)
 from sensors.network.dns import DnsOverTcp, DnsOverUdp
 from sensors.network.flow import FIRST_LOAD, Flow, Talk
 from sensors.network.ftp import Ftp
@@ -45,11 +61,27 @@ class Protocols:
             return self._dns
         if dport in _DHCP_PORTS and sport in _DHCP_PORTS:
             return self._dhcp
+        make = _BY_PORT.get(dport)
+        if make is not None:
+            return make(self._sink)
         if quic.is_quic(load):
             return quic.Quic(self._sink)
         if dport == 88 and load[:1] in {b"\x6a", b"\x6c"}:
             return kerberos.Kerberos(self._sink, framed=False)
-        return None
+        return sip.Sip(self._sink, whole=True) if load[:1].isupper() and sip.is_sip(load) else None
+
+
+def _sip(sink: Sink) -> Talk:
+    return sip.Sip(sink, whole=True)
+
+
+_BY_PORT: dict[int, Callable[[Sink], Talk]] = (
+    {ntp.PORT: ntp.Ntp}
+    | dict.fromkeys(snmp.PORTS, snmp.Snmp)
+    | dict.fromkeys(radius.PORTS, radius.Radius)
+    | dict.fromkeys(sip.PORTS, _sip)
+)
+"""Datagrams whose port tells the protocol; what is none of it is noted and read no further."""
 
 
 class Undecided:
@@ -131,6 +163,8 @@ def choose(sink: Sink, flow: Flow, out: bool, data: bytes) -> Talk | None:
     dport = flow.ends()[3]
     if dport in _DNS_PORTS:
         return DnsOverTcp(sink)
+    if dport == modbus.PORT and modbus.is_modbus(data):
+        return modbus.Modbus(sink)
     if dport in _TELNET_PORTS or (first == 0xFF and data[1:2] in _NEGOTIATES):
         return Telnet(sink)
     return _greeting(sink, data, dport) if not out else _command(sink, data)
@@ -148,11 +182,17 @@ def _kerberos(sink: Sink) -> Talk:
 
 
 _Known = tuple[Callable[[bytes], bool], Callable[[Sink], Talk]]
-_LETTERS: tuple[_Known, ...] = ((http.is_http, http.Http), (_is_ssh, Ssh), (rtsp.is_rtsp, rtsp.Rtsp))
+_LETTERS: tuple[_Known, ...] = (
+    (http.is_http, http.Http),
+    (_is_ssh, Ssh),
+    (rtsp.is_rtsp, rtsp.Rtsp),
+    (sip.is_sip, sip.Sip),
+)
 _BINARY: dict[int, tuple[_Known, ...]] = {
     0: ((smb.is_smb, smb.Smb), (kerberos.is_kerberos, _kerberos)),
     3: ((rdp.is_rdp, rdp.Rdp),),
     4: ((socks.is_socks, socks.Socks),),
+    16: ((mqtt.is_mqtt, mqtt.Mqtt),),
     5: ((dcerpc.is_rpc, dcerpc.Rpc), (socks.is_socks, socks.Socks)),
 }
 _BY_FIRST = tuple(_LETTERS if 0x41 <= first <= 0x5A else _BINARY.get(first, ()) for first in range(256))

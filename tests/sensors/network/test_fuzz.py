@@ -25,11 +25,18 @@ from sensors.network import (
     ftp,
     http,
     kerberos,
+    modbus,
+    mqtt,
+    ntp,
+    quic,
+    radius,
     rdp,
     rtsp,
     shell,
+    sip,
     smb,
     smtp,
+    snmp,
     ssh,
     stream,
     telnet,
@@ -49,16 +56,24 @@ MAKERS: dict[str, Callable[[Sink], Talk]] = {
     "ftp": ftp.Ftp,
     "http": http.Http,
     "kerberos": lambda sink: kerberos.Kerberos(sink, framed=True),
+    "modbus": modbus.Modbus,
+    "mqtt": mqtt.Mqtt,
+    "ntp": ntp.Ntp,
+    "quic": quic.Quic,
+    "radius": radius.Radius,
     "rdp": rdp.Rdp,
     "rpc": dcerpc.Rpc,
     "rtsp": rtsp.Rtsp,
     "shell": lambda _: shell.Watch(),
+    "sip": sip.Sip,
     "smb": smb.Smb,
+    "snmp": snmp.Snmp,
     "smtp": smtp.Smtp,
     "ssh": ssh.Ssh,
     "telnet": telnet.Telnet,
     "tls": tls.Tls,
 }
+_SNMP = "302602010104067075626c6963a019020101020100020100300e300c06082b060102010101000500"
 STARTS: dict[str, list[tuple[bool, bytes]]] = {
     "dns": [(True, bytes.fromhex("001a123401000001000000000000") + b"\5hanoi\2vn\0\0\1\0\1")],
     "ftp": [(False, b"220 FTP\r\n"), (True, b"USER an\r\n"), (False, b"331 ?\r\n"), (True, b"PASS x\r\n")],
@@ -67,10 +82,32 @@ STARTS: dict[str, list[tuple[bool, bytes]]] = {
         (False, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"),
     ],
     "kerberos": [(True, b"\0\0\0\x0a\x6c\x08\x30\x06\xa1\x04\x02\x02\x05\x05")],
+    "modbus": [
+        (True, bytes.fromhex("000100000006030300100002")),
+        (False, bytes.fromhex("000100000007030304") + bytes(4)),
+    ],
+    "mqtt": [
+        (True, bytes.fromhex("101100044d5154540402003c00056169722d37")), (False, b"\x20\2\0\0"),
+        (True, b"\x82\6\0\1\0\1#\0\x30\7\0\3a/b41"),
+    ],
+    "ntp": [
+        (True, bytes.fromhex("1700032a00000000")),
+        (False, bytes.fromhex("d700032a00060048") + bytes(72)),
+    ],
+    "quic": [(True, b"\xc3\0\0\0\1\x08" + bytes(8) + b"\0\0\x41\x00" + bytes(300))],
+    "radius": [
+        (True, bytes.fromhex("01010018") + bytes(16) + b"\1\4an"),
+        (False, b"\3\1\0\x14" + bytes(16)),
+    ],
     "rdp": [(True, bytes.fromhex("0300002b26e00000000000") + b"Cookie: mstshash=an\r\n")],
     "rpc": [(True, bytes.fromhex("05000b0310000000480000000100000000000000") + bytes(60))],
     "rtsp": [(True, b"DESCRIBE rtsp://a/1 RTSP/1.0\r\nCSeq: 1\r\n\r\n"), (False, b"RTSP/1.0 200 OK\r\n\r\n")],
     "shell": [(False, b"uid=0(root) gid=0(root)\n")],
+    "sip": [
+        (True, b"REGISTER sip:a SIP/2.0\r\nTo: <sip:1@a>\r\nCall-ID: x\r\nCSeq: 1 REGISTER\r\n\r\n"),
+        (False, b"SIP/2.0 401 no\r\nCall-ID: x\r\nCSeq: 1 REGISTER\r\n\r\n"),
+    ],
+    "snmp": [(True, bytes.fromhex(_SNMP))],
     "smb": [(True, b"\0\0\0\x60\xfeSMB" + bytes(92)), (False, b"\0\0\0\x60\xfeSMB" + bytes(92))],
     "smtp": [
         (False, b"220 a ESMTP\r\n"), (True, b"EHLO a\r\nMAIL FROM:<a@b>\r\nDATA\r\n"), (False, b"354 go\r\n"),
@@ -194,9 +231,12 @@ def frames() -> list[bytes]:
     found.append(ether(ip4("10.0.0.5", "10.0.0.1", 17, bytes(64), frag=0x2000)))
     found.append(ether(ip4("10.0.0.5", "10.0.0.1", 1, b"\x08\0\0\0\0\1\0\1" + bytes(48))))
     found.append(ether(ip4("10.0.0.5", "10.0.0.1", 6, tcp(1, 2, 3, "FPU")), vlan=7))
+    for protocol, port in {"ntp": 123, "snmp": 161, "radius": 1812, "sip": 5060, "quic": 443}.items():
+        load = STARTS[protocol][0][1]
+        found.append(ether(ip4("10.0.0.5", "10.0.0.1", 17, udp(4000, port, load))))
     for protocol, turns in STARTS.items():
         said = [(">" if out else "<", load) for out, load in turns]
-        port = {"telnet": 23, "dns": 53}.get(protocol, 80)
+        port = {"telnet": 23, "dns": 53, "modbus": 502}.get(protocol, 80)
         found += [frame for _, frame in talk(said, dport=port)]
     return found
 
