@@ -118,6 +118,29 @@ class Handover:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Advisories:
+    """Where warnings of police, ministry and makers come in. What is empty is not looked at."""
+
+    folder: Path | None = None
+    """Files put here are taken in; they are left where they are."""
+    imap_host: str = ""
+    imap_port: int = 993
+    imap_starttls: bool = False
+    """Begin in the clear and go over to TLS (port 143); never without."""
+    imap_user: str = ""
+    imap_password: str = ""
+    imap_ca_file: str = ""
+    mailbox: str = "INBOX"
+    senders: tuple[str, ...] = ()
+    """Addresses or domains (`ncsc.gov.vn`) whose letters are taken in; empty: nobody's."""
+    trust_mail: bool = False
+    """What a letter names is watched for at once. A sender's address can be forged: leave it off unless the
+    mail server refuses such letters."""
+    every_s: int = 120
+    timeout_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fetch:
     """What a portal visit may cost and where it may go."""
 
@@ -293,6 +316,7 @@ class Settings:
     blocking: Blocking = field(default_factory=Blocking)
     lookup: LookUp = field(default_factory=LookUp)
     handover: Handover = field(default_factory=Handover)
+    advisories: Advisories = field(default_factory=Advisories)
     fetch: Fetch = field(default_factory=Fetch)
     pictures: Pictures = field(default_factory=Pictures)
     journal: JournalSettings = field(default_factory=JournalSettings)
@@ -366,6 +390,7 @@ _SECTIONS: dict[str, type] = {
     "blocking": Blocking,
     "lookup": LookUp,
     "handover": Handover,
+    "advisories": Advisories,
     "fetch": Fetch,
     "pictures": Pictures,
     "journal": JournalSettings,
@@ -381,7 +406,7 @@ _SECTIONS: dict[str, type] = {
 
 _LISTS = frozenset(
     {
-        *("inputs", "interfaces", "never", "second_factor", "scopes", "mail_to"),
+        *("inputs", "interfaces", "never", "second_factor", "scopes", "mail_to", "senders"),
         *("syslog_udp", "syslog_tcp", "syslog_tls", "netflow", "sflow", "allowed"),
     }
 )

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from citywatch.respond.sla import Sla
     from citywatch.store.evidence import EvidenceFolder
     from citywatch.watch import Judge
+    from console.advisories import Advisories
     from console.indicators import Warnings
     from console.packets import Packets
     from console.pulse import Pulse
@@ -198,6 +199,21 @@ class House:
             self.evidence,
             recheck=self._recheck,
             about=self._about,
+        )
+
+    @cached_property
+    def advisories(self) -> Advisories:
+        """Warnings of other centers and makers, and the campaigns after them."""
+        from console.advisories import Advisories
+        from console.software import software_now
+
+        return Advisories(
+            store=self.store,
+            clock=self.clock,
+            keep=self.evidence.keep,
+            get=self.evidence.get,
+            warnings=self.warnings,
+            software_now=lambda kind, asset: software_now(self, kind, asset),
         )
 
     def _about(self, value: str) -> Sequence[Indicator]:

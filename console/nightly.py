@@ -85,6 +85,7 @@ def _night(house: House) -> int:
 
     anchored = _anchored(house)
     changed = agencies_due(house)
+    proven = house.advisories.prove_all()
     rows = scan(house, [], deep=True, tell=lambda _: None)
     asked = check_due(house)
     ended = house.indicators.expire(stamp(now))
@@ -102,6 +103,7 @@ def _night(house: House) -> int:
         "dropped_events": dropped,
         "proofs": asked,
         "agencies_changed": changed,
+        "advisories_looked_at": proven,
         "audit": anchored,
         "indicators_ended": ended,
         "habits": habits,

@@ -134,6 +134,7 @@ class Service:
 
     def _parts(self) -> Iterator[Part]:
         from citywatch.store.shipper import Shipper
+        from console.advisory_intake import Intake
         from console.deadlines import Deadlines
         from console.nightly import Night
         from console.outbound import Outbound
@@ -156,6 +157,7 @@ class Service:
             yield Part(name="portals", step=self._rounds.step, pause_s=1.0)
             yield Part(name="hunts", step=self._hunts().step, pause_s=30.0)
             yield Part(name="sla", step=Deadlines(house).step, pause_s=5.0)
+            yield Part(name="advisories", step=Intake(house).step, pause_s=10.0)
             yield Part(name="nightly", step=Night(house).tick, pause_s=20.0)
         if house.settings.network.interfaces and not self._until_idle:
             yield Part(name="capture", step=self._guard, pause_s=1.0)

@@ -16,6 +16,7 @@ import msgspec
 
 from citywatch.clock import stamp
 from console.faces import from_record, to_record
+from console.software import software_record
 from sensors.portal.baseline import Baseline
 from sensors.portal.memory import NOTHING, Memory
 
@@ -128,6 +129,11 @@ class Keeper:
         if remembered:
             store.put_many("memory", remembered)
         store.put_many("visit", {visit.portal.id: _record(visit, at) for visit, at in waiting})
+        told = {visit.portal.id: software_record(visit, at) for visit, at in waiting}
+        if any(
+            told.values()
+        ):  # a page that was known already and not read tells nothing: what was told stays
+            store.put_many("software", {key: doc for key, doc in told.items() if doc})
         return len(waiting)
 
     def _keep_faces(self, visits: Sequence[Visit]) -> None:

@@ -152,11 +152,19 @@ class Cases:
         return case
 
     def start_by_hand(
-        self, playbook: Playbook, alert: Alert, by: str, inputs: Mapping[str, Any] | None = None
+        self,
+        playbook: Playbook,
+        alert: Alert,
+        by: str,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        once: str = "",
     ) -> str:
-        """Begin a run that no trigger began, with one alert; give its id."""
+        """Begin a run that no trigger began, with one alert; give its id. With `once` it is begun once."""
         now = stamp(self._clock())
-        run_id = repeatable_id("run", playbook.playbook, alert.id, by, now)
+        run_id = repeatable_id("run", playbook.playbook, alert.id, *((once,) if once else (by, now)))
+        if once and self._store.get("run", run_id) is not None:
+            return run_id
         run = replace(
             _new_run(playbook, alert, run_id, now),
             group=f"{alert.subject[:400]} ({by})",

@@ -1,7 +1,8 @@
 """Which software is meant, however it is called?
 
 `Apache/2.4.49`, `httpd` and `Apache HTTP Server` are one. Names that `tables/products.tsv` knows are brought
-to its key; any other is its own, folded.
+to its key; any other is its own, folded. An alias with `=` before it is a name that the software gives
+itself, which says nothing in running text.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ def folded_name(text: str) -> str:
 def _by_name() -> dict[str, str]:
     found: dict[str, str] = {}
     for one in known_products():
-        names = [one.shown, f"{one.vendor} {one.name}", *one.aliases]
+        names = [one.shown, f"{one.vendor} {one.name}", *(alias.removeprefix("=") for alias in one.aliases)]
         names += [] if folded_name(one.name) in _COMMON else [one.name]
         for name in names:
             found.setdefault(folded_name(name), one.key)
@@ -88,6 +89,15 @@ def key_of(name: str, vendor: str = "") -> str:
     names = _by_name()
     whole, alone = folded_name(f"{vendor} {name}"), folded_name(name)
     return names.get(whole) or names.get(alone) or whole
+
+
+def is_telling(name: str) -> bool:
+    """A name that means its product also without its maker's.
+
+    >>> is_telling("WordPress"), is_telling("Portal")
+    (True, False)
+    """
+    return len(name) > SHORTEST and folded_name(name) not in _COMMON
 
 
 def mentioned(text: str, others: Sequence[Product] = ()) -> tuple[Product, ...]:
@@ -118,14 +128,14 @@ def _names(others: Iterable[Product]) -> dict[str, tuple[str, str]]:
     found = dict(_pairs(others))
     for one in known_products():
         for name in (one.shown, one.name, *one.aliases):
-            if len(name) >= SHORTEST and folded_name(name) not in _COMMON:
+            if len(name) >= SHORTEST and name[0] != "=" and folded_name(name) not in _COMMON:
                 found[name.casefold()] = (one.vendor, one.name)
     return found
 
 
 def _pairs(others: Iterable[Product]) -> Iterator[tuple[str, tuple[str, str]]]:
     for one in others:
-        if len(one.name) > SHORTEST and folded_name(one.name) not in _COMMON:
+        if is_telling(one.name):
             yield one.name.casefold(), (one.vendor, one.name)
 
 

@@ -99,8 +99,12 @@ class Runner:
         """Put many alerts into their runs in one go; give the run ids of each alert that has any."""
         return self._cases.start(alerts)
 
-    def start_by_hand(self, name: str, alert: Alert, by: str, inputs: Mapping[str, Any] | None = None) -> str:
+    def start_by_hand(
+        self, name: str, alert: Alert, by: str, inputs: Mapping[str, Any] | None = None, *, once: str = ""
+    ) -> str:
         """Run a playbook on an alert because a person says so; give the run's id.
+
+        Asked again with the same `once` it gives the run that was begun then.
 
         Raises:
             Refused: there is no such playbook, or it has no such input.
@@ -112,7 +116,7 @@ class Runner:
         if unknown:
             known = ", ".join(sorted(playbook.inputs)) or "none"
             raise Refused(f"playbook '{name}' has no input '{unknown[0]}'; its inputs: {known}")
-        return self._cases.start_by_hand(playbook, alert, by, inputs)
+        return self._cases.start_by_hand(playbook, alert, by, inputs, once=once)
 
     def tick(self, limit: int = 200) -> int:
         """Do what is due; give how many steps were done (0: nothing is due, or another process leads).

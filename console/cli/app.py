@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from console.cli import (
+    advisories,
     allow,
     audit,
     blocks,
@@ -100,6 +101,7 @@ register.portals.command("care")(portal_care.care)
 register.portals.add_typer(vulnerabilities.vulnerabilities, name="vulnerabilities")
 app.add_typer(register.agencies, name="agencies", rich_help_panel=_WORK)
 app.add_typer(systems.systems, name="systems", rich_help_panel=_WORK)
+app.add_typer(advisories.advisories, name="advisories", rich_help_panel=_CONTENT)
 app.add_typer(indicators.indicators, name="indicators", rich_help_panel=_CONTENT)
 app.add_typer(rules.rules, name="rules", rich_help_panel=_CONTENT)
 app.add_typer(blocks.blocks, name="blocks", rich_help_panel=_CONTENT)
