@@ -205,7 +205,6 @@ class House:
     def advisories(self) -> Advisories:
         """Warnings of other centers and makers, and the campaigns after them."""
         from console.advisories import Advisories
-        from console.software import software_now
 
         return Advisories(
             store=self.store,
@@ -213,8 +212,14 @@ class House:
             keep=self.evidence.keep,
             get=self.evidence.get,
             warnings=self.warnings,
-            software_now=lambda kind, asset: software_now(self, kind, asset),
+            software_now=self.software_now,
         )
+
+    def software_now(self, kind: str, asset: str) -> Mapping[str, Any]:
+        """Look at a portal or system: `available`, and the `software` that it says it runs."""
+        from console.software import software_now
+
+        return software_now(self, kind, asset)
 
     def _about(self, value: str) -> Sequence[Indicator]:
         return self.warnings.about(value)

@@ -17,7 +17,7 @@ from citywatch.errors import Conflict, StoreError
 from citywatch.model import Alert, Change, Portal, Severity, Ticket, from_doc, to_doc
 from citywatch.ports import All, Condition, Is, Query, Range
 from citywatch.respond import lifecycle
-from console.web import inbox, suppress
+from console.web import advisories, inbox, suppress
 from console.web.accounts import write_audit
 from console.web.deeds import DEEDS, change_states
 from console.web.door import Visit, Way
@@ -248,6 +248,7 @@ _WAYS = (
     ),
     Way(path="/api/v1/portals", handler=portals, name="api_portals", needs="see", api=True),
     Way(path="/api/v1/events", handler=events, name="api_events", needs="staff", api=True),
+    *advisories.API_WAYS,
 )
 WAYS = (
     *(strict(way) for way in _WAYS),

@@ -18,7 +18,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from citywatch.clock import Clock
-from citywatch.model import Rule
+from citywatch.model import Alert, Rule
 from citywatch.ports import Store
 from citywatch.respond.law import Law
 from citywatch.respond.run import Run, StepState
@@ -28,6 +28,7 @@ from citywatch.settings import Settings
 from console.indicators import Warnings
 from console.packets import Packets
 from console.web import (
+    advisories,
     alert,
     api,
     approvals,
@@ -71,6 +72,9 @@ class RunnerView(Protocol):
     """What of the playbook runner is shown and asked: `citywatch.respond.runner.Runner`."""
 
     def waiting(self) -> Sequence[tuple[Run, StepState]]: ...
+    def start_by_hand(
+        self, name: str, alert: Alert, by: str, inputs: Mapping[str, Any] | None = None, *, once: str = ""
+    ) -> str: ...
     def approve(self, run_id: str, step_id: str, by: str, yes: bool, *, item: int = 0) -> Run: ...  # noqa: FBT001 - as the runner has it
     def pause(self, run_id: str, by: str) -> Run: ...
     def resume(self, run_id: str, by: str) -> Run: ...
@@ -131,6 +135,10 @@ class HouseView(Protocol):
         """Keep the packets of an alert as evidence."""
         ...
 
+    def software_now(self, kind: str, asset: str) -> Mapping[str, Any]:
+        """Look at a portal or system: `available`, and the `software` that it says it runs."""
+        ...
+
     def mail(self, key: str, to: str, subject: str, text: str) -> str:
         """Send a letter; gives what came of it."""
         ...
@@ -163,6 +171,7 @@ WAYS: Sequence[Way] = (
     *attack.WAYS,
     *bench.WAYS,
     *warnings.WAYS,
+    *advisories.WAYS,
     *health.WAYS,
     *people.WAYS,
     *live.WAYS,

@@ -48,6 +48,7 @@ LANGUAGE_COOKIE = "citywatch_language"
 MOST_BODY = 2_000_000
 _MOST_FIELDS = 2000
 _MOST_JSON = 64 * 1024
+"""Of the body of an API request, but for routes that take more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,6 +261,7 @@ BAD_NOTES = {
     "rule_unsound", "rule_long", "invite_gone", "proof_missing", "too_soon", "recheck_bad", "recheck_away",
     "allowance_wrong", "packets_gone", "run_refused", "ticket_unknown",
     "hunt_wrong", "hunts_full",
+    "advisory_unreadable", "advisory_not_yet", "advisory_versions", "advisory_word",
 }  # fmt: skip
 
 Handler = Callable[[Visit], Response]
@@ -278,7 +280,7 @@ class Way:
     api: bool = False
     """Asked by programs: a token in the Authorization header, no cookie, JSON in and out."""
     takes: int = 0
-    """Bytes that a file may have which comes with the form; 0: no file is taken."""
+    """Bytes that a file may have which comes with the form (0: none is taken), or the JSON of a program."""
 
     def route(self) -> Route:
         """As Starlette wants it."""
@@ -295,7 +297,7 @@ class Way:
 async def enter(request: Request, way: Way) -> Response:
     """Let one request through to its handler, or refuse it."""
     if way.api:
-        return await anyio.to_thread.run_sync(_serve_api, request, way, await _read_json(request))
+        return await anyio.to_thread.run_sync(_serve_api, request, way, await _read_json(request, way.takes))
     form, upload = await _read_form(request, way.takes) if way.method == "POST" else ({}, None)
     return await anyio.to_thread.run_sync(_serve, request, way, form, upload)
 
@@ -323,7 +325,9 @@ def _serve_api(request: Request, way: Way, body: Mapping[str, Any] | None) -> Re
         if way.needs is not None:
             visit = replace(visit, user=_token_user(visit, way, way.needs))
         if body is None:
-            return JSONResponse({"error": "the body must be one JSON object of at most 64 KiB"}, 400)
+            return JSONResponse(
+                {"error": "the body must be one JSON object, and not larger than this route takes"}, 400
+            )
         return way.handler(visit)
     except StoreUnreachable as error:
         return JSONResponse({"error": str(error)}, 503)
@@ -349,13 +353,13 @@ def _token_user(visit: Visit, way: Way, needs: Permission) -> User:
     return user
 
 
-async def _read_json(request: Request) -> dict[str, Any] | None:
+async def _read_json(request: Request, takes: int) -> dict[str, Any] | None:
     if request.method == "GET":
         return {}
-    raw = b""
+    raw = bytearray()
     async for chunk in request.stream():
         raw += chunk
-        if len(raw) > _MOST_JSON:
+        if len(raw) > max(takes, _MOST_JSON):
             return None
     try:
         return msgspec.json.decode(raw, type=dict[str, Any])

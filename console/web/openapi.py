@@ -77,6 +77,7 @@ QUERIES: Mapping[str, Sequence[Asked]] = {
         Asked(name="updated_since", example="2026-11-22T00:00:00Z"),
         *_PAGING,
     ),
+    "/api/v1/advisories": _PAGING[1:],
     "/api/v1/portals": _PAGING,
     "/api/v1/events": (
         Asked(name="q", example="source.ip:10.0.0.0/8"),
@@ -107,6 +108,14 @@ class Body:
 
 
 BODIES: Mapping[str, Body] = {
+    "/api/v1/advisories": Body(
+        example={
+            "text": "Số: 9/CB\nCảnh báo nginx < 1.25.4",
+            "name": "cb-9.txt",
+            "source": "A05",
+            "base64": "",
+        }
+    ),
     "/api/v1/alerts/{id}/state": Body(
         example={"do": "close", "reason": "planned change", "assignee": "lan"},
         required=("do",),
@@ -168,7 +177,14 @@ def _page(name: str, item: Doc) -> Doc:
     return {name: [item], "total": 1, "next": None}
 
 
+_ADVISORY = {
+    "id": "4c57d8ec73a1", "number": "9/CB", "title": "Cảnh báo nginx", "source": "A05", "severity": "high",
+    "tlp": "AMBER", "state": "new", "received_at": _AT, "assets": 3, "agencies": 2, "done": 0,
+}  # fmt: skip
+
 ANSWERS: Mapping[tuple[str, str], Doc] = {
+    ("GET", "/api/v1/advisories"): _page("advisories", _ADVISORY),
+    ("POST", "/api/v1/advisories"): _ADVISORY | {"known": False},
     ("GET", "/api/v1/alerts"): _page("alerts", _ALERT),
     ("GET", "/api/v1/alerts/{id}"): _ALERT,
     ("POST", "/api/v1/alerts/{id}/state"): _STATE,

@@ -118,6 +118,10 @@ class ShowHouse:
         """There are no packets behind a picture."""
         raise CityWatchError(f"{alert_id}: nothing to keep for {by}")
 
+    def software_now(self, kind: str, asset: str) -> Mapping[str, Any]:
+        """Nothing is visited for a picture."""
+        return {"available": False, "software": [], "error": f"{kind} {asset}: not visited"}
+
     def mail(self, key: str, to: str, subject: str, text: str) -> str:
         """Nothing is sent for a picture."""
         return f"{key}: '{subject}' with {len(text)} letters is not sent to {to}"

@@ -99,6 +99,12 @@ WORDS: dict[str, dict[str, str]] = {
         "task_open": _n("opened a task again"),
         "observable": _n("added an observable"),
         "linked": _n("linked with"),
+        "agency": _n("went over to another agency"),
+        "asset_said_fixed": _n("is said to be fixed"),
+        "asset_proven": _n("is proven to be fixed"),
+        "asset_still_affected": _n("is still affected"),
+        "asset_not_affected": _n("is not affected"),
+        "asset_open": _n("is open again"),
         "merged": _n("took over"),
         "reminded": _n("reminded"),
         "late": _n("told that it is late"),
@@ -226,6 +232,18 @@ WORDS: dict[str, dict[str, str]] = {
             "Open this link within seven days and choose your password:\n%(link)s\n"
         ),
     },
+    "advisory_state": {
+        "new": _n("New"),
+        "campaign": _n("Campaign runs"),
+        "closed": _n("Closed"),
+    },
+    "asset_state": {
+        "open": _n("Open"),
+        "said_fixed": _n("Said to be fixed"),
+        "proven": _n("Proven"),
+        "still_affected": _n("Still affected"),
+        "not_affected": _n("Not affected"),
+    },
     "kind": {
         "department": _n("Department"),
         "district": _n("District"),
@@ -289,6 +307,23 @@ WORDS: dict[str, dict[str, str]] = {
         "saved": _n("Saved."),
         "token_made": _n("The token was made. Copy it now, it is not shown again."),
         "token_ended": _n("The token no longer works."),
+        "advisory_taken": _n("Taken in; it concerns %(count)s assets."),
+        "advisory_known": _n("It was there already; it concerns %(count)s assets."),
+        "advisory_started": _n("%(count)s more agencies are told now."),
+        "advisory_checked": _n("%(count)s assets were looked at."),
+        "advisory_watched": _n("%(count)s indicators are watched for."),
+        "advisory_matched": _n("It concerns %(count)s assets."),
+        "advisory_unreadable": _n(
+            "This cannot be read as an advisory: send CSAF, PDF, DOCX, text or a letter."
+        ),
+        "advisory_not_yet": _n(
+            "Not possible yet: nothing in the catalogue is concerned, or something is still open "
+            "and no reason given."
+        ),
+        "advisory_versions": _n("Name the product, and versions such as >= 2.4.49, < 2.4.51."),
+        "advisory_word": _n(
+            "Not written down: the version is still affected, or a note or a second person is missing."
+        ),
         "warning_missing": _n("Paste a warning, and say who sent it."),
         "warning_wrong": _n("This warning cannot be read. Paste its text, a list, CSV, STIX or MISP."),
         "indicators_full": _n("There is no room for so many. Take an old source out first."),

@@ -122,6 +122,9 @@ class SmallHouse:
         self.evidence.held[kept] = raw
         return Packets(sha256=kept, size=len(raw), packets=1, left_out=0, source="in0")
 
+    def software_now(self, kind: str, asset: str) -> Mapping[str, Any]:
+        return {"kind": kind, "asset": asset, "available": True, "software": ["nginx/1.27.0"]}
+
     def mail(self, key: str, to: str, subject: str, text: str) -> str:
         self.letters.append((to, subject, text))
         return f"{key} sent to {to}"

@@ -11,6 +11,7 @@ import pytest
 
 from citywatch.model import Alert, to_doc
 from citywatch.ports import Query
+from citywatch.respond.advisory import Advisory
 from citywatch.respond.allow import Allowance
 from console import standing
 from console.drafts import Draft
@@ -68,6 +69,9 @@ OTHERS = {
     "/hunts/{id}/drop": "hunt",
     "/runs/{id}/steer": "run",
     "/tables/{file}": "nothing",
+    "/advisories/{id}": "advisory",
+    "/advisories/{id}/product": "advisory",
+    "/advisories/{id}/say": "advisory",
     "/feeds/block/{form}": "nothing",
     "/api/v1/alerts/{id}": "alert",
     "/api/v1/alerts/{id}/state": "alert",
@@ -122,7 +126,10 @@ def things(house: SmallHouse, city: list[Alert], *, agency: str) -> dict[str, st
     standing.keep(house.store, hunt)
     draft = Draft(id="web_shell", text="title: t", samples="", by="lan", at="2026-11-22T08:00:00.000000Z")
     house.store.put_many("draft", {draft.id: to_doc(draft)})
+    warned = Advisory(id="adv1", title="t", number="1/CB")
+    house.store.put_many("advisory", {warned.id: to_doc(warned)})
     return {
+        "advisory": warned.id,
         "draft": draft.id,
         "rule": next(iter(house.rules)),
         "alert": alert.id,
