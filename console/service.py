@@ -134,12 +134,7 @@ class Service:
 
     def _parts(self) -> Iterator[Part]:
         from citywatch.store.shipper import Shipper
-        from console.advisory_intake import Intake
-        from console.deadlines import Deadlines
-        from console.nightly import Night
-        from console.outbound import Outbound
         from console.reload import Reload
-        from console.rounds import Rounds
 
         house = self._house
         shipper = Shipper(house.journal, house.store)
@@ -150,15 +145,7 @@ class Service:
         yield Part(name="pulse", step=self._pulse, pause_s=5.0)
         yield Part(name="rules", step=Reload(house).step, pause_s=5.0)
         if not self._until_idle:
-            if house.settings.webhook.url and house.settings.webhook.changes:
-                outbound = Outbound(house.store, house.clock, house.settings.webhook)
-                yield Part(name="outbound", step=outbound.step, pause_s=3.0)
-            self._rounds = Rounds(house)
-            yield Part(name="portals", step=self._rounds.step, pause_s=1.0)
-            yield Part(name="hunts", step=self._hunts().step, pause_s=30.0)
-            yield Part(name="sla", step=Deadlines(house).step, pause_s=5.0)
-            yield Part(name="advisories", step=Intake(house).step, pause_s=10.0)
-            yield Part(name="nightly", step=Night(house).tick, pause_s=20.0)
+            yield from self._lasting_parts()
         if house.settings.network.interfaces and not self._until_idle:
             yield Part(name="capture", step=self._guard, pause_s=1.0)
             for name, step in self._live.steps() if self._live else ():
@@ -167,6 +154,25 @@ class Service:
             yield Part(name=f"listen:{inlet.name}", step=inlet.step, pause_s=0.1)
         if self._inlets:
             yield Part(name="listeners", step=self._tell_arrived, pause_s=2.0)
+
+    def _lasting_parts(self) -> Iterator[Part]:
+        """Those that have no end: they look at the clock, at portals, at mailboxes."""
+        from console.advisory_intake import Intake
+        from console.deadlines import Deadlines
+        from console.nightly import Night
+        from console.outbound import Outbound
+        from console.rounds import Rounds
+
+        house = self._house
+        if house.settings.webhook.url and house.settings.webhook.changes:
+            outbound = Outbound(house.store, house.clock, house.settings.webhook)
+            yield Part(name="outbound", step=outbound.step, pause_s=3.0)
+        self._rounds = Rounds(house)
+        yield Part(name="portals", step=self._rounds.step, pause_s=1.0)
+        yield Part(name="hunts", step=self._hunts().step, pause_s=30.0)
+        yield Part(name="sla", step=Deadlines(house).step, pause_s=5.0)
+        yield Part(name="advisories", step=Intake(house).step, pause_s=10.0)
+        yield Part(name="nightly", step=Night(house).tick, pause_s=20.0)
 
     def _loop(self, part: Part) -> None:
         pause = part.pause_s
