@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from citywatch.respond.playbook import Playbook
     from citywatch.respond.runner import Runner
     from citywatch.respond.sla import Sla
+    from citywatch.store.custody import Custody
     from citywatch.store.evidence import EvidenceFolder
     from citywatch.watch import Judge
     from console.advisories import Advisories
@@ -96,6 +97,13 @@ class House:
         camera = Camera(self.settings.pictures, allow_loopback=self.settings.fetch.allow_loopback)
         self._closing.append(camera)
         return camera
+
+    @cached_property
+    def custody(self) -> Custody:
+        """Which evidence was taken when and from where, in a chain."""
+        from citywatch.store.custody import Custody
+
+        return Custody(self.settings.data / "evidence" / "custody")
 
     @property
     def content_dir(self) -> Path:

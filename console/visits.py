@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from citywatch.clock import stamp
+from console.evidence import note
 from console.faces import from_record, to_record
 from console.software import software_record
 from sensors.portal.baseline import Baseline
@@ -120,6 +121,7 @@ class Keeper:
         events = [event for visit, _ in waiting for event in visit.events]
         if events:
             self._house.journal.append(events)
+            note(self._house, events)
         self._keep_faces([visit for visit, _ in waiting if visit.learned])
         remembered = {
             visit.portal.id: {"portal": visit.portal.id, "packed": pack(visit.memory)}

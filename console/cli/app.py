@@ -13,6 +13,7 @@ from console.cli import (
     blocks,
     cases,
     evidence,
+    evidence_chain,
     indicators,
     installation,
     look,
@@ -88,6 +89,10 @@ app.add_typer(sensors.sensors, name="sensors", rich_help_panel=_LOOK)
 app.command(rich_help_panel=_WORK)(service.console)
 app.add_typer(cases.alerts, name="alerts", rich_help_panel=_WORK)
 app.add_typer(cases.tickets, name="tickets", rich_help_panel=_WORK)
+evidence.evidence.command("show")(evidence_chain.show)
+evidence.evidence.command("export")(evidence_chain.export)
+evidence.evidence.command("verify")(evidence_chain.verify)
+register.portals.command("warc")(evidence_chain.warc)
 app.add_typer(evidence.evidence, name="evidence", rich_help_panel=_WORK)
 cases.alerts.command("allow")(allow.allow)
 cases.alerts.command("allowed")(allow.allowed)

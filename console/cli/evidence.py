@@ -10,12 +10,15 @@ import typer
 from console.cli import say
 from console.cli.options import Data, Json, StoreUrl, Who
 
-evidence = typer.Typer(no_args_is_help=True, help="What proves an alert: its packets.")
+evidence = typer.Typer(
+    no_args_is_help=True,
+    help="What proves an alert: packets, pages, pictures, and the chain that holds them.",
+)
 
 
 @evidence.callback()
 def _group() -> None:
-    """What proves an alert: its packets."""
+    """What proves an alert: packets, pages, pictures, and the chain that holds them."""
 
 
 @evidence.command()

@@ -53,6 +53,8 @@ class Face:
     spam: float = 0.0
     """What the spam witness said of it when it was learned."""
     defaced: float = 0.0
+    body: str = ""
+    """Hash of a body that is kept as evidence and shows this face."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,4 +185,5 @@ def grow(before: Face, now: Face, page: Page) -> Face:
         hidden=_both(before.hidden, now.hidden),
         handlers=_both(before.handlers, now.handlers),
         effects=_both(before.effects, now.effects),
+        body=before.body,
     )

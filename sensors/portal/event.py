@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,8 +15,18 @@ from sensors.portal.fetch import Fetched
 from sensors.portal.look import Look, fields_of
 
 
-def page_event(portal: Portal, look: Look, baseline: Baseline | None, *, at: datetime, kept: str) -> Event:
-    """One look at one page in one view; without a baseline when nothing was compared."""
+def page_event(
+    portal: Portal, look: Look, baseline: Baseline | None, *, at: datetime, kept: Mapping[str, str]
+) -> Event:
+    """One look at one page in one view.
+
+    Args:
+        portal: whose page it is.
+        look: what was seen.
+        baseline: what it was compared with; None when nothing was.
+        at: the time.
+        kept: what is kept of it as evidence: what it is, to its hash.
+    """
     fetched = look.fetched
     event = _start(portal, fetched, at=at, dataset="portal.page", what=f"{look.view} {look.path}")
     event["event.outcome"] = "success" if fetched.available else "failure"
@@ -27,8 +38,8 @@ def page_event(portal: Portal, look: Look, baseline: Baseline | None, *, at: dat
     event |= fields_of(look)
     event |= _certificate(fetched, baseline, at)
     if kept:
-        event["citywatch.evidence.sha256"] = [kept]
-        event["citywatch.evidence.what"] = ["page"]
+        event["citywatch.evidence.sha256"] = list(kept.values())
+        event["citywatch.evidence.what"] = list(kept)
     return event
 
 

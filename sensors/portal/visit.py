@@ -32,6 +32,7 @@ from sensors.portal.fetch import Conversation, Fetcher
 from sensors.portal.look import Look
 from sensors.portal.memory import NOTHING, Memory, conditional
 from sensors.portal.page import absolute
+from sensors.portal.pieces import before_of, parts_of, with_body
 from sensors.portal.polite import Robots
 from sensors.portal.sitemap import read_sitemap
 from sensors.portal.view import ALL, DESKTOP, INNER, View
@@ -398,10 +399,12 @@ class PortalSensor:
         troubles = case.troubles()
         recovered = case.memory.troubles if not troubles else ()
         events: list[Event] = []
-        for look in case.looks:
-            if look.unchanged and not (recovered and is_home(look)):
+        for number, seen in enumerate(case.looks):
+            if seen.unchanged and not (recovered and is_home(seen)):
                 continue
-            kept = await self._evidence(look)
+            kept = await self._evidence(seen)
+            case.looks[number] = look = with_body(seen, kept.get("page", ""))
+            kept |= before_of(look, before)
             event = page_event(case.portal, look, before, at=moment, kept=kept)
             events.append(event | _around(case, look, recovered))
         grown = case.learned(stamp(moment))
@@ -424,16 +427,15 @@ class PortalSensor:
             heard=tuple(case.heard),
         )
 
-    async def _evidence(self, look: Look) -> str:
-        """Keep the body of a first look and of what is not quiet; a quiet page is kept once by its hash."""
-        body = look.fetched.body
-        if not body or look.unchanged:
-            return ""
-        calm = look.quiet and look.difference is not None and not look.difference.changed
-        if calm and not self._settings.keep_bodies:
-            return ""
-        media_type = look.fetched.header("Content-Type") or "text/html"
-        return await asyncio.to_thread(self._keep, body, media_type)
+    async def _evidence(self, look: Look) -> dict[str, str]:
+        """Keep what proves it: what it is, to its hash."""
+        parts = list(parts_of(look, everything=self._settings.keep_bodies))
+        if not parts:
+            return {}
+        kept = await asyncio.to_thread(
+            lambda: {part.what: self._keep(part.raw, part.media_type) for part in parts}
+        )
+        return {what: name for what, name in kept.items() if name}
 
 
 def _around(case: Case, look: Look, recovered: tuple[str, ...]) -> Event:
