@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -40,7 +40,7 @@ from sensors.portal.range import PortalRange
 from sensors.portal.range.server import RangeResolver
 from sensors.portal.range.site import Site, render
 from sensors.portal.view import ALL
-from sensors.portal.visit import Budget, PortalSensor, Visit
+from sensors.portal.visit import Budget, PortalSensor
 
 ROUND = Budget(inner_pages=0, probes=False, skip_known=True, recheck_s=0)
 LEARN = 3
@@ -186,7 +186,7 @@ def measure(folder: Path, options: argparse.Namespace, port: int) -> None:
         portals = active_portals(house)
         for number in range(LEARN + 1):
             wall, used = time.perf_counter(), cpu()
-            visit(house, portals, deep=False, tell=lambda _: None, make=make)
+            visit(house, portals, deep=False, make=make)
             _say(
                 f"learning visit {number + 1}",
                 time.perf_counter() - wall,
@@ -196,12 +196,12 @@ def measure(folder: Path, options: argparse.Namespace, port: int) -> None:
         _settle(house)
         asyncio.run(next_day(port, ca_file))
         wall, used = time.perf_counter(), cpu()
-        visits = visit(house, portals, deep=False, tell=lambda _: None, make=make)
+        rows = visit(house, portals, deep=False, make=make)
         looked = cpu() - used
         _settle(house)
         wall, used = time.perf_counter() - wall, cpu() - used
     views = len(portals) * len(ALL)
-    _report(visits, wall, used, looked, views)
+    _report(rows, wall, used, looked, views)
     wall, spent = time.perf_counter(), cpu()
     taken = asyncio.run(bare([portal.url for portal in portals], ca_file))
     wall, spent = time.perf_counter() - wall, cpu() - spent
@@ -213,9 +213,9 @@ def _settle(house: House) -> None:
     settle(house, lambda _: None)
 
 
-def _report(visits: Sequence[Visit], wall: float, used: float, looked: float, views: int) -> None:
-    judged = sum(item.judged for item in visits)
-    events = sum(len(item.events) for item in visits)
+def _report(rows: Sequence[Mapping[str, Any]], wall: float, used: float, looked: float, views: int) -> None:
+    judged = sum(int(row["judged"]) for row in rows)
+    events = sum(int(row["events"]) for row in rows)
     _say("measured round, judged and stored", wall, used, views)
     print(
         f"  of it visits {looked:.1f} s CPU; {judged} views judged anew, the rest as before; {events} events"

@@ -201,6 +201,12 @@ class Watch:
     inputs: tuple[str, ...] = ()
     """Files and folders with captures and logs; new files in a folder are taken as they come."""
     nightly_at: str = "02:00"
+    nightly_spread_min: int = 180
+    """Over so many minutes the deep scans of a night are spread."""
+    nightly_hours: float = 6.0
+    """After so long a night ends, whoever was not let in until then."""
+    morning_to: tuple[str, ...] = ()
+    """Who gets the morning report by mail."""
     portal_every_s: int = 600
     workers: int = 1
     """Processes that look at events; 1: the service itself does."""
@@ -406,7 +412,7 @@ _SECTIONS: dict[str, type] = {
 
 _LISTS = frozenset(
     {
-        *("inputs", "interfaces", "never", "second_factor", "scopes", "mail_to", "senders"),
+        *("inputs", "interfaces", "never", "second_factor", "scopes", "mail_to", "morning_to", "senders"),
         *("syslog_udp", "syslog_tcp", "syslog_tls", "netflow", "sflow", "allowed"),
     }
 )

@@ -181,7 +181,7 @@ def _portals(house: House, portals: PortalRange, tell: Tell) -> None:
     watched = active_portals(house)
     tell(f"{len(watched)} portals of {len(city.AGENCIES)} agencies are served on loopback")
     for number in range(3):
-        visit(house, watched, deep=True, tell=lambda _: None)
+        visit(house, watched, deep=True)
         portals.next_day()
         tell(f"visit {number + 1}: their faces are learned, while they change by right")
     for deed, kind in (
@@ -192,7 +192,7 @@ def _portals(house: House, portals: PortalRange, tell: Tell) -> None:
     ):
         portals.attack(deed.agency, kind)
         tell(f"attack on {deed.agency}: {deed.what} ({kind})")
-    visit(house, watched, deep=True, tell=lambda _: None)
+    visit(house, watched, deep=True)
     tell("visit 4: all portals seen again, the attacked and the untouched")
 
 

@@ -1,7 +1,8 @@
 """What is done every night, and once only?
 
 `schedule` is a tick: it says that a time of day has come. Whether the night's work is still to be done stands
-in the store, as a record per day, so that a restart or a second node neither forgets nor repeats it.
+in the store, as a record per day, so that a restart or a second node neither forgets nor repeats it. The deep
+scan goes on from tick to tick (`deepscan`); when it is over, the rest is done and the morning report made.
 """
 
 from __future__ import annotations
@@ -13,11 +14,16 @@ from zoneinfo import ZoneInfo
 
 import schedule
 
-from citywatch.clock import stamp
-from citywatch.errors import Conflict
+from citywatch.clock import parse_stamp, stamp
+from citywatch.errors import Conflict, StoreError
+from citywatch.ports import Record
+from citywatch.respond.due import Lease
+from console.deepscan import DeepScan, Progress
+from console.registry import agencies_due
 
 if TYPE_CHECKING:
     from console.house import House
+    from console.portals import Make
 
 log = logging.getLogger("citywatch")
 
@@ -25,10 +31,19 @@ EVERY_S = 60
 
 
 class Night:
-    """The nights of one installation: a tick every minute, and the work once a day."""
+    """The nights of one installation: a tick every minute, and the work once a day.
 
-    def __init__(self, house: House) -> None:
+    Args:
+        house: the installation.
+        make: makes the portal sensor; the installation's own when None.
+    """
+
+    def __init__(self, house: House, make: Make | None = None) -> None:
         self._house = house
+        self._make = make
+        self._lease = Lease(house.store, "night", house.clock)
+        self._day = ""
+        self._scan: DeepScan | None = None
         self._done = 0
         self._plan = schedule.Scheduler()
         every = self._plan.every(EVERY_S).seconds
@@ -36,7 +51,7 @@ class Night:
         self._begun = False
 
     def tick(self) -> int:
-        """Do the night's work if its time has come and it was not begun yet; give how many jobs ran."""
+        """Go on with the night's work if its time has come and it is not done; give how many nights ended."""
         before = self._done
         if self._begun:
             self._plan.run_pending()
@@ -49,7 +64,33 @@ class Night:
     def _work_if_due(self) -> None:
         house = self._house
         if is_due(house.clock(), house.settings.timezone, house.settings.watch.nightly_at):
-            self._done += _night(house)
+            self._done += self._go_on(house)
+
+    def _go_on(self, house: House) -> int:
+        """Begin the night's work, or go on with it; give 1 when it has ended."""
+        day = night_of(house.clock(), house.settings.timezone)
+        record = house.store.get("night", day)
+        if record is None:
+            record = _begin(house, day)
+        if record is None or record.doc["state"] == "done" or not self._lease.hold():
+            return 0
+        if self._scan is None or self._day != day:
+            self._day, self._scan = (
+                day,
+                DeepScan(house, day, parse_stamp(str(record.doc["begun_at"])), self._make),
+            )
+        self._scan.step()
+        progress = self._scan.progress
+        house.pulse.gauge(
+            "nightly:scan",
+            "",
+            {"portals": progress.total, "done": progress.done, "failed": progress.failed},
+        )
+        if not self._scan.is_over:
+            return 0
+        _end(house, record, progress)
+        self._scan = None
+        return 1
 
 
 def is_due(now: datetime, timezone: str, nightly_at: str) -> bool:
@@ -69,24 +110,30 @@ def night_of(now: datetime, timezone: str) -> str:
     return now.astimezone(ZoneInfo(timezone)).date().isoformat()
 
 
-def _night(house: House) -> int:
-    """Deep scan, retention; once a day whatever happens: the record is taken before the work begins."""
-    now = house.clock()
-    day = night_of(now, house.settings.timezone)
+def _begin(house: House, day: str) -> Record | None:
+    """Take the night, once a day whatever happens; None when another node was faster."""
+    doc = {"day": day, "begun_at": stamp(house.clock()), "state": "scanning"}
     try:
-        record = house.store.put_if("night", day, {"day": day, "begun_at": stamp(now), "state": "begun"}, 0)
+        record = house.store.put_if("night", day, doc, 0)
     except Conflict:
-        return 0
+        return None
+    return house.store.put_if(
+        "night",
+        day,
+        doc | {"audit": _anchored(house), "agencies_changed": agencies_due(house)},
+        record.version,
+    )
+
+
+def _end(house: House, record: Record, progress: Progress) -> None:
+    """What is done once everybody was scanned; may be done again after a kill."""
     from console.claims import check_due
     from console.habits import look_back
-    from console.portals import scan
-    from console.registry import agencies_due
+    from console.morning import tell
     from console.web import once
 
-    anchored = _anchored(house)
-    changed = agencies_due(house)
+    now = house.clock()
     proven = house.advisories.prove_all()
-    rows = scan(house, [], deep=True, tell=lambda _: None)
     asked = check_due(house)
     ended = house.indicators.expire(stamp(now))
     habits = look_back(house)
@@ -94,32 +141,33 @@ def _night(house: House) -> int:
     oldest = (now - timedelta(days=house.settings.retention.days)).date().isoformat()
     dropped = house.store.drop_before(oldest)
     doc = {
-        "day": day,
-        "begun_at": stamp(now),
+        **record.doc,
         "ended_at": stamp(house.clock()),
         "state": "done",
-        "portals": len(rows),
-        "failed": sum(1 for row in rows if row["error"]),
+        "portals": progress.done,
+        "total": progress.total,
+        "left": progress.total - progress.done,
+        "failed": progress.failed,
         "dropped_events": dropped,
         "proofs": asked,
-        "agencies_changed": changed,
         "advisories_looked_at": proven,
-        "audit": anchored,
         "indicators_ended": ended,
         "habits": habits,
     }
-    house.store.put_if("night", day, doc, record.version)
-    log.info("night of %s: %d portals, %d events dropped", day, len(rows), dropped)
-    return 1
+    doc["morning"] = tell(house, doc)
+    house.store.put_if("night", str(doc["day"]), doc, record.version)
+    log.info("night of %s: %d portals, %d events dropped", doc["day"], progress.done, dropped)
 
 
 def _anchored(house: House) -> str:
     """Write the audit's newest line down; a file that cannot be written does not stop the night."""
+    from console import evidence
     from console.audit import anchor
 
     try:
+        evidence.anchor(house)
         return anchor(house)
-    except OSError as error:
+    except (OSError, StoreError) as error:
         house.pulse.failed("audit", error)
         log.error("audit: its newest line could not be written down: %s", error)  # noqa: TRY400 - the cause is known
         return f"failed: {error}"

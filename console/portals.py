@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,43 +25,78 @@ if TYPE_CHECKING:
 Tell = Callable[[str], object]
 Make = Callable[["House"], "PortalSensor"]
 """Makes a sensor, inside a running event loop."""
+Count = Callable[[int, int, str], object]
+"""Is told how many are done, of how many, and who was the last."""
+_CHUNK = 100
+_NIGHT_CHUNK = 10
+"""Visits written at once: so many of a night are at most repeated after a kill, beside those under way."""
+_RESUME = timedelta(hours=12)
 
 
-def scan(house: House, ids: Sequence[str], *, deep: bool, tell: Tell) -> list[dict[str, Any]]:
+def scan(
+    house: House,
+    ids: Sequence[str],
+    *,
+    deep: bool,
+    tell: Tell,
+    resume: bool = False,
+    on: Count | None = None,
+) -> list[dict[str, Any]]:
     """Visit portals, judge what they show, respond; one row a portal.
+
+    Args:
+        house: the installation.
+        ids: whom; all that are watched when there is none.
+        deep: also inner pages, the site map, what should not be public, and every witness.
+        tell: is told what is being done.
+        resume: leave out who was scanned deeply within the last 12 hours.
+        on: is told how far it has come.
 
     Raises:
         CityWatchError: one of the ids is not registered.
     """
     portals = [portal_of(house, each) for each in ids] if ids else active_portals(house)
+    if resume:
+        from console.deepscan import done_since
+
+        done = done_since(house, house.clock() - _RESUME, portals)
+        portals = [portal for portal in portals if portal.id not in done]
     if not portals:
         return []
     began = stamp(house.clock())
-    visits = visit(house, portals, deep=deep, tell=tell)
+    from console.nightly import night_of
+
+    night = night_of(house.clock(), house.settings.timezone) if deep else ""
+    rows = visit(house, portals, deep=deep, night=night, on=on)
     settle(house, tell)
     raised = _alerts_since(house, began)
-    return [_row(each, raised.get(each.portal.id, [])) for each in visits]
+    return [_with_alerts(row, raised.get(str(row["portal"]), [])) for row in rows]
 
 
-def _row(each: Visit, alerts: list[str]) -> dict[str, Any]:
-    changed = sorted(
-        {str(part) for event in each.events for part in event.get("citywatch.portal.changed", [])}
-    )
-    state = "alert" if alerts else "error" if not each.available else "changed" if changed else "ok"
+def _row(each: Visit) -> dict[str, Any]:
+    """What one visit gave, small: thousands of them are held."""
+    changed = {str(part) for event in each.events for part in event.get("citywatch.portal.changed", [])}
+    views = {str(e["citywatch.portal.view"]) for e in each.events if "citywatch.portal.view" in e}
     return {
         "portal": each.portal.id,
         "url": each.portal.url,
-        "state": state,
-        "views": sorted(
-            {str(e["citywatch.portal.view"]) for e in each.events if "citywatch.portal.view" in e}
-        ),
-        "changed": changed,
-        "alerts": alerts,
+        "available": each.available,
+        "views": sorted(views),
+        "changed": sorted(changed),
         "error": each.error,
         "took_ms": each.took_ms,
         "baseline": each.baseline.version,
         "visits": each.baseline.visits,
+        "judged": each.judged,
+        "unchanged": each.unchanged,
+        "events": len(each.events),
     }
+
+
+def _with_alerts(row: dict[str, Any], alerts: list[str]) -> dict[str, Any]:
+    error = not row.pop("available")
+    state = "alert" if alerts else "error" if error else "changed" if row["changed"] else "ok"
+    return {**row, "state": state, "alerts": alerts}
 
 
 def _alerts_since(house: House, began: str) -> dict[str, list[str]]:
@@ -77,33 +113,41 @@ def _alerts_since(house: House, began: str) -> dict[str, list[str]]:
 
 
 def visit(
-    house: House, portals: Sequence[Portal], *, deep: bool, tell: Tell, make: Make | None = None
-) -> list[Visit]:
+    house: House,
+    portals: Sequence[Portal],
+    *,
+    deep: bool,
+    make: Make | None = None,
+    night: str = "",
+    on: Count | None = None,
+) -> list[dict[str, Any]]:
     """Visit portals; their events go into the journal, their baselines into the store, as the visits end.
 
     Args:
         house: the installation.
         portals: whom.
         deep: also inner pages, the site map and what should not be public.
-        tell: is told how far it has come.
         make: makes the sensor, for measurements.
+        night: the day whose deep scan this is a part of.
+        on: is told how far it has come.
     """
     from console.visits import Keeper
 
-    visits: list[Visit] = []
-    keeper = Keeper(house)
+    rows: list[dict[str, Any]] = []
+    keeper = Keeper(house, chunk=_NIGHT_CHUNK if night else _CHUNK, night=night)
 
     def done(each: Visit) -> None:
-        visits.append(each)
+        rows.append(_row(each))
         keeper.add(each)
         count(house, each)
-        tell(f"visited {len(visits)} of {len(portals)}: {each.portal.name}")
+        if on is not None:
+            on(len(rows), len(portals), each.portal.name)
 
     try:
-        asyncio.run(_visit(house, portals, done, make or partial(_sensor, deep=deep)))
+        asyncio.run(_visit(house, portals, done, make or partial(_sensor, deep=deep, night=bool(night))))
     finally:
         keeper.flush()
-    return visits
+    return rows
 
 
 async def _visit(

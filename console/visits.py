@@ -99,10 +99,12 @@ class Keeper:
     Args:
         house: the installation.
         chunk: so many visits at once.
+        night: the day whose deep scan the visits are a part of.
     """
 
-    def __init__(self, house: House, chunk: int = 100) -> None:
+    def __init__(self, house: House, chunk: int = 100, night: str = "") -> None:
         self._house = house
+        self._night = night
         self._chunk = chunk
         self._waiting: list[tuple[Visit, datetime]] = []
 
@@ -130,6 +132,8 @@ class Keeper:
         }
         if remembered:
             store.put_many("memory", remembered)
+        if self._night:
+            store.put_many("deep", {visit.portal.id: _deep(visit, at, self._night) for visit, at in waiting})
         store.put_many("visit", {visit.portal.id: _record(visit, at) for visit, at in waiting})
         told = {visit.portal.id: software_record(visit, at) for visit, at in waiting}
         if any(
@@ -150,6 +154,10 @@ class Keeper:
         }
         if grown:
             store.put_many("baseline", grown)
+
+
+def _deep(visit: Visit, at: datetime, night: str) -> dict[str, Any]:
+    return {"portal": visit.portal.id, "day": night, "at": stamp(at), "error": visit.error}
 
 
 def _record(visit: Visit, at: datetime) -> dict[str, Any]:

@@ -110,12 +110,20 @@ def scan(
     portals: Annotated[
         list[str] | None, typer.Argument(help="Ids of registered portals; all when none is named.")
     ] = None,
-    deep: Annotated[bool, typer.Option("--deep", help="Also inner pages, probes and every view.")] = False,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Also many inner pages, the site map, probes and every witness.")
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Leave out who was scanned deeply in the last 12 hours.")
+    ] = False,
     data: Data = None,
     store: StoreUrl = None,
     json: Json = False,
 ) -> None:
-    """Visit portals now, judge what they show, and respond."""
+    """Visit portals now, judge what they show, and respond.
+
+    A deep scan that was interrupted goes on with --deep --resume.
+    """
     from console.house import open_house
     from console.portals import scan as run
 
@@ -127,19 +135,23 @@ def scan(
         ("alerts", "Alerts"),
         ("error", "Error"),
     )
-    with open_house(data, store=store) as house, say.err().status("visiting …", spinner="dots") as status:
-        rows: list[dict[str, Any]] = run(house, portals or [], deep=deep, tell=status.update)
+    with open_house(data, store=store) as house, say.progress() as bar:
+        task = bar.add_task("visiting …", total=None)
+
+        def on(done: int, total: int, name: str) -> None:
+            bar.update(task, completed=done, total=total, description=say.clean(name)[:40])
+
+        def tell(what: str) -> None:
+            bar.update(task, description=say.clean(what)[:60])
+
+        rows: list[dict[str, Any]] = run(house, portals or [], deep=deep, tell=tell, resume=resume, on=on)
     if not json:
         rows = [
             row | {key: " ".join(map(str, row[key])) for key in ("views", "changed", "alerts")}
             for row in rows
         ]
-    say.rows(
-        rows,
-        columns,
-        json=json,
-        empty=NO_PORTALS,
-    )
+    nobody = "Everybody was scanned deeply in the last 12 hours." if resume else NO_PORTALS
+    say.rows(rows, columns, json=json, empty=nobody)
 
 
 def hunt(

@@ -73,3 +73,27 @@ def care(
     if not json:
         found = [row | {key: "\n".join(row[key]) for key in ("ignored", "windows")} for row in found]
     say.rows(found, _CARE, json=json, empty="")
+
+
+def night(
+    day: Annotated[str, typer.Argument(help="2026-11-27; the newest when none is named.")] = "",
+    data: Data = None,
+    store: StoreUrl = None,
+    json: Json = False,
+) -> None:
+    """Show the morning report of a night: scanned, failed, alerts, who does not answer, certificates."""
+    from citywatch.model import to_doc
+    from console.house import open_house
+    from console.morning import read, text_of
+
+    with open_house(data, store=store) as house:
+        found = read(house, day)
+    if json:
+        say.rows([to_doc(found)] if found is not None else [], (), json=True, empty="")
+    elif found is None:
+        say.out().print(
+            "No night has ended yet; the service scans deeply at [watch] nightly_at.", markup=False
+        )
+    else:
+        for text in text_of(found).splitlines():
+            say.out().print(say.cell(text))
