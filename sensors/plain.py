@@ -14,8 +14,8 @@ import orjson
 
 from citywatch import schema
 from citywatch.model import Event
-from sensors.record_shape import PLAIN
 
+PLAIN = {str, int, float, bool}
 OPEN = "winlog.event_data."
 """Any name may stand below this one."""
 MAX_DEPTH = 8

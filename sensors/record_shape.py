@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from citywatch import schema
 from citywatch.model import Event
+from sensors.plain import PLAIN, make_plain
 from sensors.windows import Enrich, kind_of
 
 Record = dict[str, Any]
@@ -24,7 +25,6 @@ MAX_WIDTH = 200
 """Names of a shape; wider records are built name by name."""
 MAX_SECONDS = 4096
 MAX_KINDS = 10_000
-PLAIN = {str, int, float, bool}
 SYSTEM = {
     "EventID": "event.code",
     "Channel": "winlog.channel",
@@ -66,7 +66,7 @@ _SECONDS: set[str] = set()
 
 
 def at_once(record: Record) -> Event | None:
-    """The event of a record, without its id; None when it must be looked at name by name.
+    """The event of a record, its id still to be put in; None when it must be looked at name by name.
 
     Raises:
         ValueError: it has no time.
@@ -79,14 +79,30 @@ def at_once(record: Record) -> Event | None:
         return None
     values = record.values()
     channel, code = record["Channel"], record["EventID"]
-    plain = code.__class__ in CODES and channel.__class__ is str and PLAIN.issuperset(map(type, values))
-    if not plain:
+    if code.__class__ not in CODES or channel.__class__ is not str:
+        return None
+    plain = PLAIN.issuperset(map(type, values))
+    if not plain and any(record[name].__class__ not in PLAIN for name in SYSTEM if name in record):
         return None
     kind = _KINDS.get((channel, code)) or _kind(channel, code)
     event = make(kind[0], kind[1], kind[2], values)
+    if not plain:
+        _mend(event, record)
     if kind[3] is not None:
         kind[3](event)
     return event
+
+
+def _mend(event: Event, record: Record) -> None:
+    """Make plain what is not, of fields whose value is the record's own."""
+    for name, value in record.items():
+        field = FLAT[name]
+        if value.__class__ not in PLAIN and event.get(field) is value:
+            part: Event = {field: value}
+            make_plain(part, nulls=False)
+            if field not in part:
+                event.pop(field, None)
+            event.update(part)
 
 
 def _new() -> Event:
@@ -117,7 +133,7 @@ def _maker(names: tuple[str, ...]) -> _Make:
     held = [FLAT[name] for name in names]
     pattern: Event = dict.fromkeys(held)
     pattern |= {"event.kind": "event", "event.category": None, "event.dataset": None}
-    pattern |= {"event.module": "winlog", "host.os.family": "windows"}
+    pattern |= {"event.module": "winlog", "host.os.family": "windows", "event.id": ""}
     if "winlog.computer_name" in pattern:
         pattern["host.name"] = None
     lines = [

@@ -22,8 +22,8 @@ import orjson
 from citywatch.model import Event
 from citywatch.ports import Keep, Report
 from sensors.lines import UNREADABLE, Place, Tally, line_id, lines, text_head, unpacked
-from sensors.plain import make_plain
-from sensors.record_shape import CODES, DATA, FLAT, PLAIN, SYSTEM, Record, at_once, moment
+from sensors.plain import PLAIN, make_plain
+from sensors.record_shape import CODES, DATA, FLAT, SYSTEM, Record, at_once, moment
 from sensors.windows import kind_of
 
 _Told = Callable[[Record, str], Event]
@@ -72,6 +72,8 @@ def translate(record: Record, ident: str = "", *, as_written: bool = False) -> E
     flat = "EventID" in record
     known = at_once(record) if flat and not as_written else None
     if known is not None:
+        if not ident:
+            del known["event.id"]
         known["event.id"] = ident or _own_id(known)
         return known
     event = _flat(record) if flat else _nested(record)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sensors.plain import OPEN, make_plain
 
-leaves = st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=4))
+leaves = st.one_of(st.none(), st.booleans(), st.integers(-(2**63), 2**63 - 1), st.text(max_size=4))
 keys = st.text("ab#@.", max_size=3)
 values = st.recursive(
     leaves, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(keys, inner, max_size=3))

@@ -70,8 +70,15 @@ def test_a_record_seen_before_is_built_at_once() -> None:
     assert (event["host.name"], event["winlog.keywords"], event["file.hash.md5"]) == ("pc7", ["0x80"], "ab")
 
 
+def test_what_is_not_plain_is_made_so() -> None:
+    event = at_once({**FLAT, "Image": None, "Data": ["a", None], "Binary": {"Hash": "x"}})
+    assert event is not None
+    assert "process.executable" not in event
+    assert (event["winlog.event_data.Data"], event["winlog.event_data.Binary.Hash"]) == ("a", "x")
+
+
 def test_records_that_are_not_plain_take_the_longer_way() -> None:
-    assert at_once({**FLAT, "Image": None}) is None
+    assert at_once({**FLAT, "Computer": None}) is None
     assert at_once({**FLAT, "EventID": True}) is None
     assert at_once({"EventID": 1, "TimeCreated": "2026-11-20T01:02:03.000004Z"}) is None
 

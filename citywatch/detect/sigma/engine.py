@@ -66,10 +66,13 @@ class Engine:
         that of thirty costs little more than of one.
         """
         found: list[list[EventRule]] = []
-        view, rules = self._view, self._rules
+        view, rules, known, key_of = self._view, self._rules, self._keys, self._key
         for at in range(0, len(events), AT_ONCE):
             some = events[at : at + AT_ONCE]
-            plans = [self._plan_of(event) for event in some]
+            try:
+                plans = [known.get(key_of(event.get, _GONE)) or self._plan_of(event) for event in some]
+            except TypeError:  # a list in a constant field
+                plans = [self._plan_of(event) for event in some]
             words = words_met(some, plans, view, self.memory)
             for index, (event, plan) in enumerate(zip(some, plans, strict=True)):
                 met = words.get(index, 0) if words else 0

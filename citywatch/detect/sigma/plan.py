@@ -24,6 +24,8 @@ from citywatch.model import Event
 
 MOST_MEMORY = 400_000
 """Values remembered over all plans; then all is forgotten and begins anew."""
+SIEVES = 3
+"""Parts of a rule that are looked for before the rule is asked."""
 MOST_TOGETHER = 1_000
 MEMORY_LENGTH = 400
 """Longer values are seldom seen again: not remembered."""
@@ -97,7 +99,7 @@ class _Field(dict[Any, int]):
 
     __slots__ = (
         "_absent", "_answers", "_anyway", "_automaton", "_bits", "_equal", "_lengths", "_loose", "_memory",
-        "_once", "_parts", "_settled", "_view", "name",
+        "_once", "_parts", "_same", "_settled", "_view", "name",
     )  # fmt: skip
 
     def __init__(
@@ -110,7 +112,8 @@ class _Field(dict[Any, int]):
         self._memory = memory
         self._loose: dict[str, int] = {}
         self._once: dict[str, int] = {}
-        memory.tables += self, self._loose, self._once
+        self._same: dict[int, int] = {}
+        memory.tables += self, self._loose, self._once, self._same
         self._equal = {text: bits for (kind, text), bits in needs.items() if kind == EQUALS}
         texts = [text for kind, text in needs if kind == CONTAINS]
         self._bits = [needs[CONTAINS, text] for text in texts]
@@ -158,7 +161,8 @@ class _Field(dict[Any, int]):
         """What is settled is asked when a value comes again: to most it would be asked for nothing."""
         met = self._once.pop(text, None)
         if met is not None:
-            met = self[text] = self._settle(met, text)
+            met = self._settle(met, text)
+            met = self[text] = self._same.setdefault(met, met)
             return met
         met = self._looked(text)
         if len(text) <= MEMORY_LENGTH:
@@ -170,7 +174,9 @@ class _Field(dict[Any, int]):
     def _looked(self, text: str) -> int:
         if len(text) > MAX_VALUE:
             text = text[:MAX_VALUE]
-        return self.search(text.lower() if text.isascii() else fold(text)) | self._anyway
+        found = self.search(text.lower() if text.isascii() else fold(text)) | self._anyway
+        # Most values mean one of a few things: to hold each of these once keeps them near the processor.
+        return self._same.setdefault(found, found)
 
     def _settle(self, found: int, text: str) -> int:
         """Leave out the rules of which a part that asks of this field alone says no."""
@@ -269,8 +275,10 @@ class Plan:
         present: dict[str, int] = {}
         asked: dict[str, _Asked] = {}
         for position, (_, rest) in enumerate(left):
-            first, second = sieves(rest)
-            for sieve, bit in ((first, 1 << position), (second, 1 << (position + self._shift))):
+            chosen = sieves(rest, SIEVES)
+            for turn in range(SIEVES):
+                bit = 1 << (position + turn * self._shift)
+                sieve = chosen[turn] if turn < len(chosen) else None
                 if sieve is not None and sieve.field:
                     self._enter_settled(sieve, bit, needs, asked.setdefault(sieve.field, _Asked()))
                 else:
@@ -328,28 +336,29 @@ class Plan:
             for name, bits in self._present:
                 if name in event:
                     met |= bits
-        candidates = met & (met >> self._shift) & self._mask
+        shift = self._shift
+        candidates = met & (met >> shift) & (met >> 2 * shift) & self._mask
         return self._asked(candidates, event, view, rules) if candidates else []
 
     def _asked(
         self, candidates: int, event: Event, view: View, rules: Sequence[EventRule]
     ) -> list[EventRule]:
         view.take(event)
-        low, raw, answers = view.low, view.raw, self._answers
+        low, raw, answers, left = view.low, view.raw, self._answers, self.rules
         found: list[EventRule] = []
         while candidates:
-            lowest = candidates & -candidates
-            position = lowest.bit_length() - 1
-            candidates ^= lowest
+            position = candidates.bit_length() - 1  # from the last rule to the first
+            candidates ^= 1 << position
             answer = answers[position]
             if answer is None:
-                answer = answers[position] = compile_rule(self.rules[position][1], lists=False)
+                answer = answers[position] = compile_rule(left[position][1], lists=False)
             try:
                 yes = answer(view, low, raw)
             except ManyValues:
                 yes = self._ask_lists(position, view)
             if yes:
-                found.append(rules[self.rules[position][0]])
+                found.append(rules[left[position][0]])
+        found.reverse()
         return found
 
     def _ask_lists(self, position: int, view: View) -> bool:

@@ -94,8 +94,8 @@ WEAK = 0.1
 """A cover that so large a share of events meets rules out too little by itself."""
 
 
-def sieves(part: Tree) -> tuple[Sieve | None, Sieve | None]:
-    """The best part of a rule to ask for first, and the next one that a yes must meet as well.
+def sieves(part: Tree, most: int) -> list[Sieve]:
+    """The best parts of a rule to ask for before the rule itself, best first: a yes must meet them all.
 
     A part is settled for each value only where its cover, and the best one, are weak: elsewhere most values
     would be looked at for nothing.
@@ -110,7 +110,7 @@ def sieves(part: Tree) -> tuple[Sieve | None, Sieve | None]:
         field = _only_field(parts[at]) if settles else ""
         if needs is not None or field:
             chosen.append(Sieve(parts[at], needs, field))
-    return (chosen[0] if chosen else None), (chosen[1] if len(chosen) > 1 else None)
+    return chosen[:most]
 
 
 def _first_two(entry: tuple[float, int, Cover | None]) -> tuple[float, int]:
