@@ -23,6 +23,10 @@ def witnesses(house: House) -> tuple[Witness, ...]:
         chosen.append(
             Eye(camera=camera, get=house.evidence.get, every_s=float(house.settings.pictures.every_s))
         )
+    if house.settings.lookup.resolver:
+        from sensors.portal.names import Names
+
+        chosen.append(Names(settings=house.settings.lookup))
     chosen.append(Versions(known=Table(table_file(house))))
     return tuple(chosen)
 
