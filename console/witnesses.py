@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 def witnesses(house: House) -> tuple[Witness, ...]:
     """Those that the settings switch on, in the order in which they are asked."""
     from console.vulnerabilities import Table, table_file
+    from sensors.portal.documents import Documents
     from sensors.portal.versions import Versions
 
     chosen: list[Witness] = []
@@ -27,6 +28,7 @@ def witnesses(house: House) -> tuple[Witness, ...]:
         from sensors.portal.names import Names
 
         chosen.append(Names(settings=house.settings.lookup))
+    chosen.append(Documents())
     chosen.append(Versions(known=Table(table_file(house))))
     return tuple(chosen)
 

@@ -1,4 +1,4 @@
-"""Which text stands in this PDF or Word file?
+"""Which text stands in this PDF, Word or Excel file?
 
 Run as a process of its own, with limits on memory and processor time, because the file comes from outside:
 `python -m citywatch.detect.document_text` reads the file from standard input and writes UTF-8 text.
@@ -7,6 +7,7 @@ Run as a process of its own, with limits on memory and processor time, because t
 from __future__ import annotations
 
 import io
+import re
 import resource
 import subprocess
 import sys
@@ -20,11 +21,14 @@ MOST_TEXT = 20 * 1024 * 1024
 MOST_PAGES = 1000
 _MEMORY = 1024 * 1024 * 1024
 _CPU_S = 30
+_MOST_SHEETS = 60
+_MOST_PARTS = 5000
+_SHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 
 
 def document_text(raw: bytes, name: str) -> str:
-    """The text of a PDF or DOCX file, read in a process of its own.
+    """The text of a PDF, DOCX or XLSX file, read in a process of its own.
 
     Raises:
         InputError: it is too large, broken, locked, or took too long.
@@ -62,14 +66,59 @@ def docx_text(raw: bytes) -> str:
         for name in sorted(names):
             if not any(part in name for part in ("document", "footnotes", "endnotes", "header", "footer")):
                 continue
-            with archive.open(name) as file:
-                xml = file.read(MOST_BYTES + 1)
-            if len(xml) > MOST_BYTES:
-                raise ValueError("is too large when unpacked")
-            if b"<!DOCTYPE" in xml or b"<!ENTITY" in xml:
-                raise ValueError("declares entities, which no Word file does")
-            texts += _paragraphs(xml)
+            texts += _paragraphs(_part(archive, name))
     return "\n".join(texts)
+
+
+def xlsx_text(raw: bytes) -> str:
+    """The text of an Excel file, a line a row. A long number is written as it is shown: without exponent.
+
+    Raises:
+        ValueError: the file declares entities, or is too large when unpacked.
+    """
+    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        names = set(archive.namelist())
+        strings: list[str] = []
+        if "xl/sharedStrings.xml" in names:
+            root = ET.fromstring(_part(archive, "xl/sharedStrings.xml"))  # noqa: S314 - as in `_paragraphs`
+            strings = [
+                "".join(t.text or "" for t in item.iter(f"{_SHEET}t")) for item in root.iter(f"{_SHEET}si")
+            ]
+        sheets = sorted(name for name in names if re.fullmatch(r"xl/worksheets/[^/]+\.xml", name))
+        lines: list[str] = []
+        for name in sheets[:_MOST_SHEETS]:
+            lines += _rows(_part(archive, name), strings)
+    return "\n".join(lines)
+
+
+def _part(archive: zipfile.ZipFile, name: str) -> bytes:
+    with archive.open(name) as file:
+        xml = file.read(MOST_BYTES + 1)
+    if len(xml) > MOST_BYTES:
+        raise ValueError("is too large when unpacked")
+    if b"<!DOCTYPE" in xml or b"<!ENTITY" in xml:
+        raise ValueError("declares entities, which no such file does")
+    return xml
+
+
+def _rows(xml: bytes, strings: list[str]) -> list[str]:
+    root = ET.fromstring(xml)  # noqa: S314 - entities are refused before, memory and time are limited
+    return [
+        "\t".join(_cell(cell, strings) for cell in row.iter(f"{_SHEET}c"))
+        for row in root.iter(f"{_SHEET}row")
+    ]
+
+
+def _cell(cell: ET.Element, strings: list[str]) -> str:
+    kind = cell.get("t", "n")
+    if kind == "inlineStr":
+        return "".join(part.text or "" for part in cell.iter(f"{_SHEET}t"))
+    value = cell.findtext(f"{_SHEET}v") or ""
+    if kind == "s":
+        return strings[int(value)] if value.isdigit() and int(value) < len(strings) else ""
+    if kind == "n" and re.fullmatch(r"\d(?:\.\d+)?[eE]\+?\d{1,2}", value):
+        return str(int(float(value)))
+    return value
 
 
 def _paragraphs(xml: bytes) -> list[str]:
@@ -84,13 +133,23 @@ def _paragraphs(xml: bytes) -> list[str]:
     ]
 
 
+def _read(raw: bytes) -> str:
+    if raw.lstrip()[:5] == b"%PDF-":
+        return pdf_text(raw)
+    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        names = archive.namelist()
+    if len(names) > _MOST_PARTS:
+        raise ValueError(f"has more than {_MOST_PARTS} parts")
+    return xlsx_text(raw) if any(name.startswith("xl/") for name in names) else docx_text(raw)
+
+
 def main() -> int:
     """Read standard input, write its text; tell on standard error what is wrong."""
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (_CPU_S, _CPU_S))
     raw = sys.stdin.buffer.read(MOST_BYTES + 1)
     try:
-        text = pdf_text(raw) if raw.lstrip()[:5] == b"%PDF-" else docx_text(raw)
+        text = _read(raw)
     except MemoryError:
         sys.stderr.write("needs too much memory\n")
         return 1

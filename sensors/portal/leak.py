@@ -1,8 +1,9 @@
 """Does a page publish personal data of many people?
 
 Numbers are checked by their own rules, so that phone lists of offices and document numbers are not taken for
-people: CCCD (Thông tư 59/2021/TT-BCA: province, century and sex, year of birth), tax code (check digit),
-BHXH, phone. A value leaves here masked only.
+people: CCCD (Thông tư 59/2021/TT-BCA: province, century and sex, year of birth), CMND (province), tax code
+(check digit; a person's begins with 8, companies' codes are public), BHXH (province), bank cards (Luhn),
+phone. Weaker kinds count only beside words that say what they are. A value leaves here masked only.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _PROVINCES = frozenset(
     | {*range(44, 47), 48, 49, 51, 52, 54, 56, 58, 60, 62, 64, *range(66, 69), 70, 72, 74, 75, 77, 79, 80}
     | {*range(82, 85), 86, 87, 89, *range(91, 97)}
 )
-_DIGITS = re.compile(r"(?<![\d./-])\d{9,13}(?:-\d{3})?(?![\d/-])")
+_DIGITS = re.compile(r"(?<![\w./-])\d{9,13}(?:-\d{3})?(?![\w/-])")
 _PHONE = re.compile(r"(?<!\d)(?:\+?84|0)(?:3[2-9]|5[25689]|7[06-9]|8[1-9]|9\d)[ .]?\d{3}[ .]?\d{3,4}(?!\d)")
 _EMAIL = re.compile(r"[A-Za-z0-9_.+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,4}")
 _TAX_WEIGHTS = (31, 29, 23, 19, 17, 13, 7, 5, 3)
@@ -27,8 +28,20 @@ _PEOPLE = re.compile(
     r"bao hiem xa hoi|so the|dien thoai|thuong tru|que quan|so tai khoan|stk)\b"
 )
 _OFFICE = ("gov.vn", "edu.vn", "org.vn")
+_IDENTITY = re.compile(r"\b(?:cmnd|cccd|can cuoc|chung minh|dinh danh|giay to tuy than)\b")
+_INSURED = re.compile(r"\b(?:bhxh|bhyt|bao hiem)\b")
+_BANKED = re.compile(r"\bho (?:va )?ten\b.{0,4000}?\b(?:stk|so tai khoan|so tk)\b", re.DOTALL)
+"""Names of people beside accounts; an office's own accounts are published by right."""
+_ACCOUNT = re.compile(r"(?<![\d./,-])\d{8,16}(?![\d/,-])")
+_CARD = re.compile(r"(?<![\d./-])(?:\d{4}[ -]?){4}(?:\d{3})?(?![\d/-])")
+_ASKED = (("cmnd", _IDENTITY), ("bhxh", _INSURED))
+"""Kinds whose numbers say too little by themselves: the words that must stand beside them."""
+_FIRST_YEAR, _LAST_YEAR = 15, 26
+"""Of birth: nobody on a list was born before 1915; who was born after 2026 has no number yet."""
+_CMND_PROVINCES = range(1, 39)
 _MAX_TEXT = 2_000_000
 _CMND = 9
+_FEW_ACCOUNTS = 10
 _TAX_BASE = 10
 _BHXH = 10
 _MOBILE = frozenset({"03", "05", "07", "08", "09"})
@@ -51,7 +64,24 @@ def is_cccd(number: str) -> bool:
     """
     if len(number) != 12 or not number.isascii() or not number.isdigit():  # noqa: PLR2004 - by regulation
         return False
-    return int(number[:3]) in _PROVINCES and number[3] in "0123" and len(set(number[6:])) > 1
+    if int(number[:3]) not in _PROVINCES or number[3] not in "0123" or len(set(number[6:])) == 1:
+        return False
+    year = int(number[4:6])
+    return year <= _LAST_YEAR if number[3] in "23" else year >= _FIRST_YEAR
+
+
+def is_card(number: str) -> bool:
+    """A bank card: 16 or 19 digits that begin as cards do, with a right last digit (Luhn, ISO/IEC 7812-1).
+
+    >>> is_card("4111111111111111"), is_card("4111111111111112"), is_card("9704000000000018")
+    (True, False, True)
+    """
+    if len(number) not in {16, 19} or not number.isascii() or not number.isdigit():
+        return False
+    if not (number[0] in "45" or number.startswith("9704")):
+        return False
+    doubled = (int(digit) * (1 + at % 2) for at, digit in enumerate(reversed(number)))
+    return sum(value // 10 + value % 10 for value in doubled) % 10 == 0
 
 
 def is_tax_code(number: str) -> bool:
@@ -86,11 +116,18 @@ def find_leak(texts: Iterable[str]) -> Leak:
     """
     text = "\n".join(texts)[:_MAX_TEXT]
     found: dict[str, set[str]] = {}
-    told = _PEOPLE.search(fold(text[:100_000])) is not None
+    folded = fold(text[:100_000])
+    told = _PEOPLE.search(folded) is not None
+    asked = {name for name, words in _ASKED if told and words.search(folded) is not None}
     for number in _DIGITS.findall(text):
-        kind = _kind_of(number, told=told)
+        kind = _kind_of(number, told=told, asked=asked)
         if kind:
             found.setdefault(kind, set[str]()).add(number)
+    cards = {re.sub(r"\D", "", value) for value in _CARD.findall(text)}
+    cards = {number for number in cards if is_card(number)}
+    found |= {"card": cards} if cards else {}
+    if told and _BANKED.search(folded) is not None:
+        found |= _accounts(text, found)
     phones = {re.sub(r"\D", "", value) for value in _PHONE.findall(text)}
     mails = {mail.lower() for mail in _EMAIL.findall(text) if not mail.lower().endswith(_OFFICE)}
     if told and found:
@@ -100,16 +137,37 @@ def find_leak(texts: Iterable[str]) -> Leak:
     return _tell(found)
 
 
-def _kind_of(number: str, *, told: bool) -> str:
+def _kind_of(number: str, *, told: bool, asked: set[str]) -> str:
     if is_cccd(number):
         return "cccd"
     if not told:
         return ""
-    if is_tax_code(number) and number[:2] not in _MOBILE:
+    if number[0] == "8" and len(number) == _TAX_BASE and is_tax_code(number):
         return "tax_code"
-    if len(number) == _CMND and number[0] in "0123":
+    if (
+        "cmnd" in asked
+        and len(number) == _CMND
+        and int(number[:2]) in _CMND_PROVINCES
+        and len(set(number[2:])) > 1
+    ):
         return "cmnd"
-    return "bhxh" if len(number) == _BHXH and number[:2] not in _MOBILE else ""
+    if (
+        "bhxh" in asked
+        and len(number) == _BHXH
+        and int(number[:2]) in _PROVINCES
+        and number[:2] not in _MOBILE
+    ):
+        return "bhxh"
+    return ""
+
+
+def _accounts(text: str, found: dict[str, set[str]]) -> dict[str, set[str]]:
+    """Account numbers: many lines that hold one each, beside what was already told."""
+    known = {value for values in found.values() for value in values}
+    lines = [line for line in text.splitlines() if _ACCOUNT.search(line)]
+    held = {number for line in lines for number in _ACCOUNT.findall(line)} - known
+    held = {number for number in held if number[:2] not in _MOBILE and len(set(number)) > 3}  # noqa: PLR2004 - no filler
+    return {"account": held} if len(held) >= _FEW_ACCOUNTS else {}
 
 
 def _tell(found: dict[str, set[str]]) -> Leak:
