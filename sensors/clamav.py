@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from citywatch.model import Event
 from citywatch.ports import Keep, Place, Report
-from sensors.device import finding
+from sensors.device import finding, is_path
 from sensors.lines import Tally, read_log, text_head
 from sensors.when import MONTHS, written
 
@@ -42,7 +42,7 @@ class Lines:
         head, mark, message = text.partition(" -> ")
         moment = self._time(head) if mark else None
         if moment is None:
-            if not text.startswith("/") or not text.endswith(_ENDS):
+            if not is_path(text) or not text.endswith(_ENDS):
                 return _summary(text)
             message = text
         event: Event = {
@@ -61,7 +61,7 @@ class Lines:
     def is_its(self, text: str) -> bool:
         """The line can only be of ClamAV."""
         head, mark, _ = text.partition(" -> ")
-        return (text.startswith("/") and text.endswith(_ENDS)) or bool(mark and self._time(head))
+        return (is_path(text) and text.endswith(_ENDS)) or bool(mark and self._time(head))
 
     def _time(self, head: str) -> datetime | None:
         words = head.split()

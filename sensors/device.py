@@ -33,15 +33,21 @@ def read_body(event: Event, app: str, message: str) -> bool:
 def finding(event: Event, message: str) -> bool:
     """`/path: Name FOUND`, the name with or without the file's hash and size; False when it is none."""
     path, mark, name = message.removesuffix(" FOUND").rpartition(": ")
-    if not mark or not path.startswith("/") or not message.endswith(" FOUND") or " " in name:
+    if not mark or not is_path(path) or not message.endswith(" FOUND") or " " in name:
         return False
     name = name.partition("(")[0] if name.endswith(")") else name
     event.update(
         {"event.kind": "alert", "event.dataset": "antivirus.finding", "event.category": ["malware", "file"]}
     )
     event.update({"event.action": "found", "rule.name": name[:200], "file.path": path[:4096]})
-    event.update({"file.name": path.rpartition("/")[2][:255], "observer.product": "ClamAV"})
+    name = path.replace("\\", "/").rpartition("/")[2]
+    event.update({"file.name": name[:255], "observer.product": "ClamAV"})
     return True
+
+
+def is_path(text: str) -> bool:
+    """An absolute path, also of Windows."""
+    return text.startswith("/") or text[1:3] == ":\\"
 
 
 def _packet(event: Event, message: str) -> bool:

@@ -7,7 +7,7 @@ both. An alert of Suricata's becomes `network.alert`. What ECS has no name for i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -15,7 +15,7 @@ from typing import Literal
 from citywatch.model import Event
 from citywatch.ports import Keep, Report
 from sensors.address import address, port
-from sensors.json_value import Record, flatten, parse, record, text, texts
+from sensors.json_value import Record, flatten, parse, record, texts
 from sensors.lines import Place, Tally, read_log, text_head
 from sensors.suricata import PARTS, WHOLE
 from sensors.when import iso
@@ -47,11 +47,11 @@ NETWORK = ["network"]
 PROTOCOLS = frozenset(
     {"dns", "http", "tls", "ssh", "ftp", "smtp", "smb", "rdp", "dhcp", "snmp", "sip", "mqtt", "quic", "tftp"}
 )
-_NAMED = {
-    "community_id": "network.community_id",
-    "in_iface": "observer.ingress.interface.name",
-    "host": "observer.name",
-}
+_NAMED = (
+    ("community_id", "network.community_id"),
+    ("in_iface", "observer.ingress.interface.name"),
+    ("host", "observer.name"),
+)
 _ETHER = {"src_mac": "source.mac", "dest_mac": "destination.mac"}
 
 
@@ -74,20 +74,15 @@ def translate(line: bytes) -> Event:
 
 
 def _event(whole: Record, kind: str) -> Event:
-    event: Event = {
-        "@timestamp": iso(whole["timestamp"]),
-        "event.kind": KINDS.get(kind) or "event",
-        "event.category": CATEGORIES.get(kind) or NETWORK,
-        "event.dataset": _dataset(kind),
-        "event.module": "eve",
-    }
+    event = _alike(kind).copy()
+    event["@timestamp"] = iso(whole["timestamp"])
     _ends(event, whole)
-    _header(event, whole, kind)
-    for name, value in whole.items():
-        if name in PASSED_OVER:
-            continue
-        if name in PARTS:
-            PARTS[name](event, value)
+    _header(event, whole)
+    # Lines of one type come with the same names again and again: what to do with them is worked out once.
+    for name, read in _shape(kind, *whole):
+        value = whole[name]
+        if read is not None:
+            read(event, value)
         elif name == kind or value.__class__ is not dict:
             flatten(event, f"suricata.eve.{name}", value)
     if kind in WHOLE:
@@ -96,6 +91,26 @@ def _event(whole: Record, kind: str) -> Event:
 
 
 @lru_cache(maxsize=256)
+def _alike(kind: str) -> Event:
+    """What all lines of a type have alike. Shared: copied by its readers, its lists never changed."""
+    alike: Event = {
+        "@timestamp": "",
+        "event.kind": KINDS.get(kind) or "event",
+        "event.category": CATEGORIES.get(kind) or NETWORK,
+        "event.dataset": _dataset(kind),
+        "event.module": "eve",
+    }
+    if kind in PROTOCOLS:
+        alike["network.protocol"] = kind
+    return alike
+
+
+@lru_cache(maxsize=2048)
+def _shape(_: str, *names: str) -> tuple[tuple[str, Callable[[Event, Record], None] | None], ...]:
+    """The parts of a line with these names, each with what reads it."""
+    return tuple((name, PARTS.get(name)) for name in names if name not in PASSED_OVER)
+
+
 def _dataset(kind: str) -> str:
     return DATASETS.get(kind) or "network." + "".join(
         letter if letter.isalnum() else "-" for letter in kind[:40]
@@ -103,35 +118,51 @@ def _dataset(kind: str) -> str:
 
 
 def _ends(event: Event, whole: Record) -> None:
-    source, target = address(whole.get("src_ip")), address(whole.get("dest_ip"))
+    get = whole.get
+    source, target = address(get("src_ip")), address(get("dest_ip"))
     if source:
         event["source.ip"] = source
         event["network.type"] = "ipv6" if ":" in source else "ipv4"
     if target:
         event["destination.ip"] = target
-    begin, end = port(whole.get("src_port")), port(whole.get("dest_port"))
-    if begin is not None:
-        event["source.port"] = begin
-    if end is not None:
-        event["destination.port"] = end
+    for name, field in _PORTS:
+        number = get(name)
+        # A port is nearly always a plain number: asked here, without a call.
+        if number.__class__ is not int or not 0 <= number < 65_536:  # noqa: PLR2004 - the last port
+            number = port(number)
+        if number is not None:
+            event[field] = number
 
 
-def _header(event: Event, whole: Record, kind: str) -> None:
-    transport = text(whole, "proto")
-    if transport:
+_PORTS = (("src_port", "source.port"), ("dest_port", "destination.port"))
+
+
+def _header(event: Event, whole: Record) -> None:
+    get = whole.get
+    transport = get("proto")
+    if transport and transport.__class__ is str:
         event["network.transport"] = transport.lower()
-    protocol = text(whole, "app_proto") or (kind if kind in PROTOCOLS else "")
-    if protocol and protocol != "failed":
+    protocol = get("app_proto")
+    if protocol and protocol.__class__ is str and protocol != "failed":
         event["network.protocol"] = protocol
-    texts(event, whole, _NAMED)
-    number = whole.get("flow_id")
+    elif protocol == "failed":
+        event.pop("network.protocol", None)
+    for name, field in _NAMED:
+        value = get(name)
+        if value and value.__class__ is str:
+            event[field] = value
+    number = get("flow_id")
     if number is not None:
         event["suricata.eve.flow_id"] = str(number)
+    if "vlan" in whole or "ether" in whole:
+        _link(event, whole)
+
+
+def _link(event: Event, whole: Record) -> None:
     vlan = whole.get("vlan")
     if vlan is not None:
         event["network.vlan.id"] = [str(tag) for tag in vlan] if vlan.__class__ is list else [str(vlan)]
-    if "ether" in whole:
-        texts(event, record(whole, "ether"), _ETHER)
+    texts(event, record(whole, "ether"), _ETHER)
 
 
 class Eve:

@@ -238,6 +238,12 @@ def read_log(
         except ValueError as error:
             tally.add(f"line {place.line}", str(error))
             continue
+        if event.__class__ is dict:
+            event["event.id"] = line_id(sensor, offset, line)
+            event["log.file.path"] = name
+            event["log.offset"] = offset
+            yield event
+            continue
         several = event if isinstance(event, list) else (event,)
         after, last = place.offset, len(several) - 1
         for number, one in enumerate(several):

@@ -166,11 +166,18 @@ def dns(event: Event, part: Record) -> None:
 def _answers(event: Event, answers: list[Record]) -> None:
     if not answers:
         return
-    values = [str(answer.get("rdata", "")) for answer in answers]
-    event["dns.answers.name"] = [str(answer.get("rrname", "")) for answer in answers]
-    event["dns.answers.type"] = [str(answer.get("rrtype", "")) for answer in answers]
-    event["dns.answers.data"] = values
-    event["dns.answers.ttl"] = [count(answer.get("ttl")) or 0 for answer in answers]
+    names: list[str] = []
+    types: list[str] = []
+    values: list[str] = []
+    lives: list[int] = []
+    for answer in answers:
+        get = answer.get
+        names.append(str(get("rrname", "")))
+        types.append(str(get("rrtype", "")))
+        values.append(str(get("rdata", "")))
+        lives.append(count(get("ttl")) or 0)
+    event["dns.answers.name"], event["dns.answers.type"] = names, types
+    event["dns.answers.data"], event["dns.answers.ttl"] = values, lives
     event["citywatch.dns.answer_bytes"] = sum(map(len, values))
     found = [value for value in map(address, values) if value]
     if found:
@@ -240,23 +247,25 @@ def arp(event: Event, part: Record) -> None:
 
 def flow(event: Event, part: Record) -> None:
     """Sizes and times of a connection."""
-    out, back = count(part.get("bytes_toserver")), count(part.get("bytes_toclient"))
-    if out is not None and back is not None:
-        event["source.bytes"], event["destination.bytes"], event["network.bytes"] = out, back, out + back
-    out, back = count(part.get("pkts_toserver")), count(part.get("pkts_toclient"))
-    if out is not None and back is not None:
-        event["source.packets"], event["destination.packets"], event["network.packets"] = (
-            out,
-            back,
-            out + back,
-        )
-    begin, end, reason = text(part, "start"), text(part, "end"), text(part, "reason")
-    if begin:
+    get = part.get
+    for unit, there, back in _SIZES:
+        out, answer = get(there), get(back)
+        if out.__class__ is not int or answer.__class__ is not int or not (0 <= out < _MOST > answer >= 0):
+            out, answer = count(out), count(answer)
+        if out is not None and answer is not None:
+            event[f"source.{unit}"], event[f"destination.{unit}"] = out, answer
+            event[f"network.{unit}"] = out + answer
+    begin, end, reason = get("start"), get("end"), get("reason")
+    if begin and begin.__class__ is str:
         event["event.start"] = iso(begin)
-    if end:
+    if end and end.__class__ is str:
         event["event.end"] = iso(end)
-    if reason:
+    if reason and reason.__class__ is str:
         event["citywatch.flow.reason"] = _ENDED.get(reason, reason)
+
+
+_SIZES = (("bytes", "bytes_toserver", "bytes_toclient"), ("packets", "pkts_toserver", "pkts_toclient"))
+_MOST = 1 << 62
 
 
 def end_of_flow(event: Event, whole: Record) -> None:
@@ -265,12 +274,23 @@ def end_of_flow(event: Event, whole: Record) -> None:
     if begin:
         event["@timestamp"] = begin
         if end:
-            event["event.duration"] = max(0, _micros(end) - _micros(begin)) * 1000
-    tcp = record(whole, "tcp")
-    out, back = _flags(tcp.get("tcp_flags_ts")), _flags(tcp.get("tcp_flags_tc"))
-    if out is not None and back is not None:
-        event["citywatch.flow.state"] = state(out, back)
-        event["citywatch.flow.flags"] = "".join(letter for bit, letter in FLAG_LETTERS if out & bit) or "none"
+            event["event.duration"] = _span(begin, end)
+    tcp = whole.get("tcp")
+    if tcp.__class__ is dict:
+        out, back = _flags(tcp.get("tcp_flags_ts")), _flags(tcp.get("tcp_flags_tc"))
+        if out is not None and back is not None:
+            event["citywatch.flow.state"] = state(out, back)
+            event["citywatch.flow.flags"] = letters(out & 0x3F)
+
+
+@lru_cache(maxsize=64)
+def letters(flags: int) -> str:
+    """The letters of a connection's flags.
+
+    >>> letters(0x1B), letters(0)
+    ('FSPA', 'none')
+    """
+    return "".join(letter for bit, letter in FLAG_LETTERS if flags & bit) or "none"
 
 
 def one_way(event: Event, whole: Record) -> None:
@@ -286,8 +306,10 @@ def one_way(event: Event, whole: Record) -> None:
             event[field] = iso(moment)
 
 
-def _micros(stamped: str) -> int:
-    return _seconds(stamped[:19]) * 1_000_000 + int(stamped[20:26])
+def _span(begin: str, end: str) -> int:
+    """Nanoseconds between two times."""
+    seconds = 0 if begin[:19] == end[:19] else _seconds(end[:19]) - _seconds(begin[:19])
+    return max(0, seconds * 1_000_000 + int(end[20:26]) - int(begin[20:26])) * 1000
 
 
 @lru_cache(maxsize=4096)
@@ -296,7 +318,12 @@ def _seconds(moment: str) -> int:
 
 
 def _flags(value: Any) -> int | None:
-    if not isinstance(value, str) or len(value) > 2:  # noqa: PLR2004 - two digits
+    return _hex(value) if value.__class__ is str else None
+
+
+@lru_cache(maxsize=1024)
+def _hex(value: str) -> int | None:
+    if len(value) > 2:  # noqa: PLR2004 - two digits
         return None
     try:
         return int(value, 16)
@@ -304,6 +331,7 @@ def _flags(value: Any) -> int | None:
         return None
 
 
+@lru_cache(maxsize=4096)
 def state(out: int, back: int) -> str:
     """The connection's state after Zeek's conn_state, from the union of each side's TCP flags.
 

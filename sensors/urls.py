@@ -53,7 +53,7 @@ def url_fields(target: str, *, domain: str = "", scheme: str = "", port: int | N
     target = target[:MAX_URL]
     event: Event = {"url.original": target}
     rest = target
-    absolute = _ABSOLUTE.match(target)
+    absolute = _ABSOLUTE.match(target) if target[:1] != "/" else None
     if absolute:
         scheme, user, domain, given = absolute[1].lower(), absolute[2], absolute[3].strip("[]"), absolute[4]
         port = int(given) if given and int(given) <= 65_535 else None  # noqa: PLR2004 - the last port
@@ -65,7 +65,7 @@ def url_fields(target: str, *, domain: str = "", scheme: str = "", port: int | N
     event["url.path"] = path
     if mark:
         event["url.query"] = query
-    extension = _EXTENSION.search(path)
+    extension = _EXTENSION.search(path, max(0, len(path) - 13)) if "." in path else None
     if extension:
         event["url.extension"] = extension[1].lower()
     event["citywatch.url.decoded"] = decoded(path, query)

@@ -49,8 +49,8 @@ def iso(text: str) -> str:
     Raises:
         ValueError: it is none.
     """
-    if len(text) == 31 and text[19] == "." and text[17:19] < "60" and _digits(text[17:19] + text[20:26]):  # noqa: PLR2004
-        return f"{_minute(text[:16], text[26:])}{text[16:26]}Z"
+    if len(text) == 31 and text[19] == "." and (part := text[20:26]).isdigit() and part.isascii():  # noqa: PLR2004
+        return f"{_second(text[:20] + text[26:])}{part}Z"
     if len(text) < SHORTEST:
         raise ValueError(f"no such time: {text[:40]}")
     try:
@@ -63,10 +63,13 @@ def _digits(text: str) -> bool:
     return text.isascii() and text.isdigit()
 
 
-@lru_cache(maxsize=1024)
-def _minute(text: str, zone: str) -> str:
-    """The minute in UTC: the lines of a log share it, so it is worked out once."""
-    return written(datetime.fromisoformat(f"{text}:00{zone}"))[:16]
+@lru_cache(maxsize=4096)
+def _second(text: str) -> str:
+    """The second in UTC, up to its point: the lines of a log share it, so it is worked out once."""
+    try:
+        return written(datetime.fromisoformat(text.replace(".", "", 1)))[:20]
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"no such time: {text[:19]}") from error
 
 
 def epoch(seconds: float) -> str:

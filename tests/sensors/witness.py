@@ -20,7 +20,7 @@ from citywatch import schema
 from citywatch.detect.sigma import tree
 from citywatch.detect.sigma.tree import Tree
 from citywatch.model import Event
-from sensors import eve, weblog, zeek
+from sensors import clamav, errorlog, eve, postgres, weblog, zeek
 from sensors.syslog import Lines
 
 Values = dict[str, list[tree.Atom]]
@@ -185,3 +185,49 @@ def firewall_events(values: dict[str, Any]) -> Iterator[Event]:
     text = " ".join(f"{name}={value}" for name, value in {**ends, "dstport": port, "action": action}.items())
     line = f'date=2026-11-22 time=10:00:00 devid="F1" logid="13" type="traffic" proto=6 {text}'
     yield Lines(datetime(2026, 11, 22, tzinfo=UTC), "UTC")(line.encode())
+
+
+def proxy_events(values: dict[str, Any]) -> Iterator[Event]:
+    """A line of a firewall that filters the web."""
+    full = str(values.get("url.full", "")) or str(values.get("url.original", ""))
+    domain = str(values.get("url.domain", "")) or "portal.test"
+    target = full or str(values.get("url.path", "")) or "/"
+    query = values.get("url.query")
+    if query is not None:
+        target = f"{target}{'&' if '?' in target else '?'}{query}"
+    agent = str(values.get("user_agent.original", "")) + str(values.get("", ""))
+    texts = {"hostname": domain, "url": target, "agent": agent, "action": "passthrough", "service": "HTTP"}
+    told = " ".join(f'{name}="{value}"' for name, value in texts.items() if '"' not in value)
+    head = 'date=2026-11-22 time=10:00:00 devid="F1" logid="13" type="utm" subtype="webfilter"'
+    line = f"{head} srcip={SOURCE} {told}"
+    yield Lines(datetime(2026, 11, 22, tzinfo=UTC), "UTC")(line.encode())
+
+
+def antivirus_events(values: dict[str, Any]) -> Iterator[Event]:
+    """A line of ClamAV's log."""
+    path = str(values.get("file.path", "")) or "/srv/a.exe"
+    if not path.startswith("/") and path[1:3] != ":\\":
+        path = f"C{path}" if path.startswith(":\\") else f"/{path}"
+    name = str(values.get("rule.name", "")) or "X.Y-1"
+    line = f"Sun Nov 22 10:00:00 2026 -> {path}: {name} FOUND"
+    found = clamav.Lines(datetime(2026, 11, 22, tzinfo=UTC), "UTC")(line.encode())
+    yield from found if isinstance(found, list) else (found,)
+
+
+def database_events(values: dict[str, Any]) -> Iterator[Event]:
+    """A statement in PostgreSQL's csvlog."""
+    row = (
+        '2026-11-22 10:00:00.123 UTC,"a","b",1,"10.0.0.1:5",6.1,1,"X",2026-11-22 10:00:00 UTC,,0,LOG,00000,'
+        f'"statement: {values.get("", "select 1")}",,,,,,,,,"psql"'
+    )
+    yield postgres.translate(row.encode())
+
+
+def error_events(values: dict[str, Any]) -> Iterator[Event]:
+    """A line of the error logs of nginx and Apache."""
+    words = str(values.get("", "x"))
+    for line in (
+        f"2026/11/22 10:00:00 [alert] 7#7: worker process 8 {words}",
+        f"[Sun Nov 22 10:00:00.123456 2026] [core:notice] [pid 7:tid 8] AH00052: child pid 9 {words}",
+    ):
+        yield errorlog.Lines("UTC")(line.encode())
