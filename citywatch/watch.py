@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
 from typing import Any, Generic, Protocol, Self, TypeVar
@@ -20,7 +19,8 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 import msgspec
 
 from citywatch.model import Alert, Event, Match, Problem, to_doc
-from citywatch.ports import Follower, Journal, Keep, Place, Report, Sensor, Store
+from citywatch.ports import Follower, Journal, Keep, Report, Sensor, Store
+from citywatch.resume import Peek, key, noted, plain_bytes, taken_up
 
 JUDGE = "judge"
 """The judge's name as a reader of the journal."""
@@ -28,9 +28,6 @@ JUDGE = "judge"
 _PENDING = "pending:"
 CREW_SHARE = 4
 """A crew is given so many times as many events at once."""
-
-_HEAD = 1024
-"""So many bytes at its start tell whether a log is still the same file."""
 
 
 class Judging(Protocol):
@@ -96,6 +93,7 @@ def gather(  # noqa: PLR0913 - the doors of the walk, each named
     keep: Keep,
     whole: bool = True,
     batch: int = 1000,
+    peek: Peek = plain_bytes,
 ) -> Gathered:
     """Read one source into the journal.
 
@@ -111,6 +109,7 @@ def gather(  # noqa: PLR0913 - the doors of the walk, each named
         keep: keeps evidence.
         whole: False while the source is still being written: a last line without an end is left for later.
         batch: events a transaction.
+        peek: gives bytes of a log that may be packed, so that it is known again after rotation.
 
     Raises:
         JournalFull: the judge or the shipper lags; try again later, nothing is lost.
@@ -124,58 +123,28 @@ def gather(  # noqa: PLR0913 - the doors of the walk, each named
     mark = fingerprint(path)
     seen = new = 0
     if isinstance(sensor, Follower):
-        place = _taken_up(path, journal)
+        place = taken_up(path, journal, peek)
         events = sensor.read(path, note, keep, place=place, whole=whole)
     else:
         place = None
         events = sensor.read(path, note, keep)
     for chunk in _batches(events, batch):
         seen += len(chunk)
-        new += journal.append(chunk, progress=_place_note(path, place))
-    ended = {_key("file", path): mark} if whole else {}
-    journal.append([], progress=_place_note(path, place) | ended)
+        new += journal.append(chunk, progress=noted(path, place))
+    ended = {key("file", path): mark} if whole else {}
+    journal.append([], progress=noted(path, place) | ended)
     return Gathered(events=seen, new=new, problems=len(problems), whole=not problems)
 
 
 def is_gathered(path: Path, journal: Journal) -> bool:
     """This source was read to its end before and has not changed since."""
-    return journal.progress(_key("file", path)) == fingerprint(path)
+    return journal.progress(key("file", path)) == fingerprint(path)
 
 
 def fingerprint(path: Path) -> bytes:
     """Size and time of change of a source."""
     stat = path.stat()
     return f"{stat.st_size}:{stat.st_mtime_ns}".encode()
-
-
-def _key(kind: str, path: Path) -> str:
-    name = str(path.resolve()).encode("utf-8", "surrogateescape")
-    return f"{kind}:{blake2b(name, digest_size=16).hexdigest()}"
-
-
-def _taken_up(path: Path, journal: Journal) -> Place:
-    """Where the last reading of this log ended; its start when it is another file now (rotated, cut)."""
-    raw = journal.progress(_key("place", path))
-    if raw is None:
-        return Place()
-    offset, line, head_size, head = msgspec.msgpack.decode(raw, type=tuple[int, int, int, bytes])
-    if _head(path, head_size) != head:
-        return Place()
-    return Place(offset=offset, line=line)
-
-
-def _place_note(path: Path, place: Place | None) -> dict[str, bytes]:
-    if place is None:
-        return {}
-    size = min(_HEAD, path.stat().st_size)
-    noted = (place.offset, place.line, size, _head(path, size))
-    return {_key("place", path): msgspec.msgpack.encode(noted)}
-
-
-def _head(path: Path, size: int) -> bytes:
-    with path.open("rb") as file:
-        head = file.read(size)
-    return blake2b(head, digest_size=16).digest() if len(head) == size else b""
 
 
 def _batches(events: Iterator[Event], size: int) -> Iterator[list[Event]]:

@@ -201,12 +201,14 @@ class Service:
 
     def _gather(self) -> int:
         from console.mappings import own_tables
+        from sensors.lines import piece_of
         from sensors.tell import sources
 
         house = self._house
         done = 0
         tables = own_tables(house.settings.data, self._tell_once)
-        for path, sensor in sources(self._inputs, self._tell_once, tables):
+        inputs = [*self._inputs, *self._rotated()]
+        for path, sensor in sources(inputs, self._tell_once, tables):
             if self._stop.is_set():
                 return done
             if is_gathered(path, house.journal):
@@ -218,11 +220,26 @@ class Service:
                 report=house.pulse.problem,
                 keep=house.evidence.keep,
                 whole=self._until_idle or _is_at_rest(path),
+                peek=piece_of,
             )
             house.pulse.count(f"sensor:{sensor.name}", events=outcome.new, sources=1)
             done += outcome.new
         self._gathered.set()
         return done
+
+    def _rotated(self) -> list[Path]:
+        """Logs that were named as files and have another name by now: their last lines wait."""
+        from citywatch.resume import is_known
+        from sensors.lines import piece_of
+
+        journal = self._house.journal
+        named = (path for path in self._inputs if path.is_file())
+        beside = (other for path in named for other in sorted(path.parent.glob(f"{path.name}?*")))
+        return [
+            other
+            for other in beside
+            if other.is_file() and not is_gathered(other, journal) and is_known(other, journal, piece_of)
+        ]
 
     def _tell_once(self, problem: object) -> None:
         from citywatch.model import Problem

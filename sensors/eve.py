@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from citywatch.model import Event
 from citywatch.ports import Keep, Report
@@ -126,7 +126,7 @@ def _ends(event: Event, whole: Record) -> None:
     if target:
         event["destination.ip"] = target
     for name, field in _PORTS:
-        number = get(name)
+        number: Any = get(name)
         # A port is nearly always a plain number: asked here, without a call.
         if number.__class__ is not int or not 0 <= number < 65_536:  # noqa: PLR2004 - the last port
             number = port(number)

@@ -109,6 +109,28 @@ def head_of(path: Path, size: int = 65_536) -> bytes:
     return bytes(found)
 
 
+def piece_of(path: Path, at: int, size: int) -> bytes:
+    """Bytes of a log's unpacked text from a place on; what can be read of a broken one.
+
+    Raises:
+        OSError: the file cannot be opened.
+    """
+    with path.open("rb") as raw:
+        try:
+            stream = unpacked(raw)
+            if stream is raw:
+                raw.seek(at)
+                return raw.read(size)
+            while at and (chunk := stream.read(min(at, CHUNK))):
+                at -= len(chunk)
+            found = bytearray()
+            while len(found) < size and (chunk := stream.read(size - len(found))):
+                found += chunk
+        except UNREADABLE:
+            return b""
+    return bytes(found)
+
+
 def text_head(head: bytes) -> bytes:
     """The start of a text as UTF-8, when it is UTF-16 or carries a byte order mark."""
     if head[:2] in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}:
@@ -238,15 +260,14 @@ def read_log(
         except ValueError as error:
             tally.add(f"line {place.line}", str(error))
             continue
-        if event.__class__ is dict:
+        if isinstance(event, dict):
             event["event.id"] = line_id(sensor, offset, line)
             event["log.file.path"] = name
             event["log.offset"] = offset
             yield event
             continue
-        several = event if isinstance(event, list) else (event,)
-        after, last = place.offset, len(several) - 1
-        for number, one in enumerate(several):
+        after, last = place.offset, len(event) - 1
+        for number, one in enumerate(event):
             # A line is behind us only with its last event: whoever notes the place may be killed in between.
             place.offset = after if number == last else offset
             one["event.id"] = line_id(sensor, offset + number, line)

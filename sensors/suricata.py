@@ -249,7 +249,8 @@ def flow(event: Event, part: Record) -> None:
     """Sizes and times of a connection."""
     get = part.get
     for unit, there, back in _SIZES:
-        out, answer = get(there), get(back)
+        out: Any = get(there)
+        answer: Any = get(back)
         if out.__class__ is not int or answer.__class__ is not int or not (0 <= out < _MOST > answer >= 0):
             out, answer = count(out), count(answer)
         if out is not None and answer is not None:
@@ -275,7 +276,7 @@ def end_of_flow(event: Event, whole: Record) -> None:
         event["@timestamp"] = begin
         if end:
             event["event.duration"] = _span(begin, end)
-    tcp = whole.get("tcp")
+    tcp: Any = whole.get("tcp")
     if tcp.__class__ is dict:
         out, back = _flags(tcp.get("tcp_flags_ts")), _flags(tcp.get("tcp_flags_tc"))
         if out is not None and back is not None:

@@ -34,7 +34,7 @@ def rules(archive: Path) -> RuleSet:
 def is_ours(raw: bytes) -> bool:
     """A rule for a source that sensors of ours read from a log."""
     for part in yaml.load_all(raw, Loader=yaml.CSafeLoader):
-        logs = part.get("logsource") or {}
+        logs: dict[str, Any] = part.get("logsource") or {}
         if (
             logs.get("category") in CATEGORIES
             or logs.get("product") == "zeek"
