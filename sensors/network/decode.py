@@ -236,7 +236,7 @@ class Decoder:
         load = data[at + head : min(at + packet.size, packet.end)]
         self.segment(key, us, packet.total, seq, flags & 0x3F, size, load)
         if self._overlap:
-            self._mark(TCP, key)
+            self.mark(TCP, key, "overlapping fragments")
 
     def _slow_udp(self, packet: Packet, us: int, data: bytes, depth: int) -> None:
         at = packet.start
@@ -249,15 +249,16 @@ class Decoder:
         key = packet.source + packet.target + data[at : at + 4]
         self.datagram(key, us, packet.total, size, data[at + 8 : min(at + 8 + size, packet.end)])
         if self._overlap:
-            self._mark(UDP, key)
+            self.mark(UDP, key, "overlapping fragments")
         tunnel = _TUNNEL_PORTS.get(data[at + 2] << 8 | data[at + 3])
         if tunnel and depth < _DEEPEST:
             self._overlay(tunnel, us, data, at + 8, packet.end, depth)
 
-    def _mark(self, proto: int, key: bytes) -> None:
+    def mark(self, proto: int, key: bytes, what: str) -> None:
+        """Note an oddity on a packet's flow."""
         flow = self.table.out[proto].get(key) or self.table.back[proto].get(key)
         if flow is not None:
-            flow.note("overlapping fragments")
+            flow.note(what)
 
     def _overlay(self, tunnel: str, us: int, data: bytes, at: int, end: int, depth: int) -> None:
         """VXLAN (RFC 7348) and Geneve (RFC 8926)."""

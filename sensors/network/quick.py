@@ -21,7 +21,34 @@ _READ = Struct(">HBxHxxHxBxx12sIxxxxBB").unpack_from
 """Ethertype, version and header length, total length, fragment, protocol, addresses and ports, then TCP's
 sequence, data offset and flags (for UDP: length and checksum stand where the sequence is)."""
 _SHORTEST = 48
+_TUNNELS = frozenset(port.to_bytes(2, "big") for port in (4789, 8472, 6081))
+"""Ports of VXLAN and Geneve: what is inside takes the general way."""
 _NUMBERS = 0xFFFFFFFF
+
+
+WRONG = "wrong checksum"
+_WORD = 0xFFFF
+
+
+def wrong(data: bytes, at: int, total: int, place: int) -> bool:
+    """Are the checksums of an IPv4 packet without options wrong (RFC 1071)?
+
+    A sum of zero is none (UDP), or left to the network card. Words add up to 0xFFFF just when the bytes as
+    one number can be divided by it.
+
+    Args:
+        data: holds the packet.
+        at: where it begins.
+        total: its length.
+        place: of the checksum in the transport's header.
+    """
+    from_bytes = int.from_bytes
+    if (data[at + 10] or data[at + 11]) and from_bytes(data[at : at + 20], "big") % _WORD:
+        return True
+    if not data[at + 20 + place] and not data[at + 21 + place]:
+        return False
+    rest = from_bytes(data[at + 12 : at + total], "big") << (total & 1) * 8
+    return bool((rest + data[at + 9] + total - 20) % _WORD)
 
 
 def read(decoder: Decoder, data: bytes, records: list[Record]) -> None:  # noqa: C901, PLR0912, PLR0915 - the hot path: one loop without calls
@@ -30,6 +57,7 @@ def read(decoder: Decoder, data: bytes, records: list[Record]) -> None:  # noqa:
     tcp_out, tcp_back = table.out[TCP], table.back[TCP]
     udp_out, udp_back = table.out[UDP], table.back[UDP]
     tick = table.tick
+    tunnels = _TUNNELS
     unpack, take, feed, closing = _READ, stream.take, stream.feed, table.closing
     frame, segment, datagram, begin = decoder.frame, decoder.segment, decoder.datagram, decoder.begin
     history_out, history_back = HISTORY_OUT, HISTORY_BACK
@@ -61,6 +89,8 @@ def read(decoder: Decoder, data: bytes, records: list[Record]) -> None:  # noqa:
             if seen & SYN:
                 if seen == SYN and key not in tcp_out and key not in tcp_back:
                     begin(key, us, total, seq)
+                    if captured >= total + 14 and wrong(data, start + 14, total, 16):
+                        tcp_out[key].note(WRONG)
                     continue
                 flow = tcp_back.get(key)
                 if seen != SYN | ACK or flow is None or flow.back_seen:
@@ -89,6 +119,8 @@ def read(decoder: Decoder, data: bytes, records: list[Record]) -> None:  # noqa:
                 flow = tcp_back.get(key)
                 if flow is None:
                     segment(key, us, total, seq, flags & 0x3F, size, data[at:end])
+                    if captured >= total + 14 and wrong(data, start + 14, total, 16):
+                        decoder.mark(TCP, key, WRONG)
                     continue
             new = seen & ~flow.back_seen
             if new:
@@ -106,7 +138,7 @@ def read(decoder: Decoder, data: bytes, records: list[Record]) -> None:  # noqa:
                     take(flow, False, seq, data[at:end], size, us)
         elif proto == UDP:
             size = (seq >> 16) - 8
-            if size < 0 or size > total - 28:
+            if size < 0 or size > total - 28 or key[10:] in tunnels:
                 frame(1, us, data, start, start + captured)
                 continue
             at = start + 42
@@ -126,6 +158,8 @@ def read(decoder: Decoder, data: bytes, records: list[Record]) -> None:  # noqa:
             flow = udp_back.get(key)
             if flow is None:
                 datagram(key, us, total, size, data[at:end])
+                if captured >= total + 14 and wrong(data, start + 14, total, 6):
+                    decoder.mark(UDP, key, WRONG)
                 continue
             flow.back_packets += 1
             flow.back_bytes += total

@@ -1,7 +1,7 @@
 """Does any byte sequence break a decoder, stop it, or make it grow?
 
 A few thousand mutated packets each time; a million in `make acceptance`, or with
-`python -m tests.sensors.network.test_fuzz 1000000`. With guidance by coverage: `fuzz_atheris.py` beside it.
+`python -m tests.sensors.network.test_fuzz 1000000`. With guidance by coverage: `benchmarks/fuzz.py`.
 """
 
 from __future__ import annotations
