@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from citywatch.clock import stamp
-from citywatch.errors import CityWatchError
-from citywatch.model import Event, Portal
+from citywatch.errors import CityWatchError, Conflict
+from citywatch.model import Event, Portal, Severity
 from citywatch.ports import Query, Report
 from console.registry import active_portals, portal_of
 from console.settle import settle
@@ -20,6 +20,7 @@ from console.witnesses import count
 
 if TYPE_CHECKING:
     from console.house import House
+    from console.versions import Difference
     from sensors.portal.visit import PortalSensor, Visit
 
 Tell = Callable[[str], object]
@@ -186,19 +187,48 @@ def _sensor(house: House, *, deep: bool = True, night: bool = False) -> PortalSe
 
 
 def accept(house: House, portal_id: str, *, by: str = "") -> str:
-    """Take the present face of a portal as its new baseline."""
-    from console.faces import to_record
+    """Take the present face of a portal as its new baseline; the one before is kept.
+
+    Raises:
+        CityWatchError: it does not answer with a page, or somebody else changed its face just now.
+    """
+    from console.versions import put
     from sensors.portal import visit as visiting
 
+    seen = _look(house, portal_id)
+    if not seen.available:
+        raise CityWatchError(
+            f"{portal_id}: cannot be accepted now, it did not answer with a page: {seen.error}"
+        )
+    face = visiting.accept(seen, by=by or "cli", at=stamp(house.clock()))
+    try:
+        return f"accepted as version {put(house, portal_id, face).version}"
+    except Conflict as error:
+        raise CityWatchError(f"{portal_id}: somebody else changed its face just now; look again") from error
+
+
+def preview(house: House, portal_id: str) -> list[Difference]:
+    """What accepting the present face would change. Nothing but the evidence is kept of it.
+
+    Raises:
+        CityWatchError: it does not answer with a page.
+    """
+    from console.versions import differences
+
+    seen = _look(house, portal_id)
+    if not seen.available:
+        raise CityWatchError(f"{portal_id}: it did not answer with a page: {seen.error}")
+    return differences(seen.events)
+
+
+def _look(house: House, portal_id: str) -> Visit:
+    """Look at a portal now, judged in full, with every witness; nothing goes into journal or store."""
     portal = portal_of(house, portal_id)
     seen: list[Visit] = []
     asyncio.run(_visit(house, [portal], seen.append, _sensor))
-    if not seen or not seen[0].available:
-        why = seen[0].error if seen else "the visit broke"
-        raise CityWatchError(f"{portal_id}: cannot be accepted now, it did not answer with a page: {why}")
-    face = visiting.accept(seen[0], by=by or "cli", at=stamp(house.clock()))
-    house.store.put_many("baseline", {portal_id: to_record(face)})
-    return f"accepted as version {face.version}"
+    if not seen:
+        raise CityWatchError(f"{portal_id}: the visit broke; see the health page")
+    return seen[0]
 
 
 def recheck(house: House, portal_id: str) -> Mapping[str, Any]:
@@ -220,7 +250,8 @@ def recheck(house: House, portal_id: str) -> Mapping[str, Any]:
     matches = Rulebook.load(
         house.content_dir / "rules" / "sigma" / "portal", cache=house.settings.data / "cache"
     ).judge(events)
-    by_rule = {match.rule.id: match.rule for match in matches}
+    told = (match.rule for match in matches if match.rule.severity > Severity.informational)
+    by_rule = {rule.id: rule for rule in told}
     return {
         "portal": portal_id,
         "available": seen[0].available,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from citywatch.clock import stamp
+from console import recovery
 from console.evidence import note
 from console.faces import from_record, to_record
 from console.software import software_record
@@ -140,6 +141,7 @@ class Keeper:
             told.values()
         ):  # a page that was known already and not read tells nothing: what was told stays
             store.put_many("software", {key: doc for key, doc in told.items() if doc})
+        recovery.tell(self._house, (visit for visit, _ in waiting))
         return len(waiting)
 
     def _keep_faces(self, visits: Sequence[Visit]) -> None:

@@ -97,3 +97,66 @@ def night(
     else:
         for text in text_of(found).splitlines():
             say.out().print(say.cell(text))
+
+
+_FACES = (
+    ("version", "Version"),
+    ("stands", "Stands"),
+    ("state", "State"),
+    ("visits", "Visits learned"),
+    ("changed_at", "Changed (UTC)"),
+    ("accepted_by", "Accepted by"),
+)
+_PREVIEW = (
+    ("view", "View"),
+    ("page", "Page"),
+    ("changed", "Changed"),
+    ("text", "Text"),
+    ("dangerous", "Dangerous"),
+    ("added", "New text"),
+    ("domains", "New domains"),
+)
+
+
+def faces(portal_id: str, data: Data = None, store: StoreUrl = None, json: Json = False) -> None:
+    """List the versions of a portal's face: when each was accepted, and by whom."""
+    from console.house import open_house
+    from console.registry import portal_of
+    from console.versions import rows
+
+    with open_house(data, store=store) as house:
+        found = rows(house, portal_of(house, portal_id).id)
+    if not json:
+        found = [row | {"changed_at": str(row["changed_at"])[:19].replace("T", " ")} for row in found]
+    say.rows(found, _FACES, json=json, empty="It has no face yet: citywatch scan PORTAL")
+
+
+def preview(portal_id: str, data: Data = None, store: StoreUrl = None, json: Json = False) -> None:
+    """Look now, and show what accepting the present face would change. Changes nothing."""
+    from citywatch.model import to_doc
+    from console.house import open_house
+    from console.portals import preview as run
+
+    with open_house(data, store=store) as house:
+        found = [to_doc(item) for item in run(house, portal_id)]
+    if not json:
+        lists = ("changed", "dangerous", "added", "domains")
+        found = [row | {key: "\n".join(row[key]) for key in lists} for row in found]
+    say.rows(found, _PREVIEW, json=json, empty="It looks like its face: there is nothing to accept.")
+
+
+def revert(
+    portal_id: str,
+    to: Annotated[int, typer.Option("--to", min=0, help="Which version; the one before when not named.")] = 0,
+    who: Who = "",
+    data: Data = None,
+    store: StoreUrl = None,
+) -> None:
+    """Take an accepted face back: an earlier version stands again."""
+    from console.house import open_house
+    from console.registry import portal_of
+    from console.versions import revert as run
+
+    with open_house(data, store=store) as house:
+        again = run(house, portal_of(house, portal_id).id, by=who or "cli", to=to)
+        say.err().print(f"{portal_id}: stands again, as version {again.version}", markup=False)

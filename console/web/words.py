@@ -93,6 +93,7 @@ WORDS: dict[str, dict[str, str]] = {
         "taken_out": _n("took alerts out again"),
         "assigned": _n("assigned to"),
         "attached": _n("attached a proof"),
+        "recovered": _n("saw the portal well again; gone is:"),
         "edited": _n("changed"),
         "task": _n("added a task"),
         "task_done": _n("did a task"),
