@@ -1,5 +1,5 @@
 # Everything a newcomer needs: `make demo` and `make test`. Both set up what they need by themselves.
-.PHONY: demo test check format acceptance wheel clean setup setup-dev setup-machine benchmarks
+.PHONY: demo test check format acceptance wheel pictures clean setup setup-dev setup-machine benchmarks
 SHELL := /bin/bash
 RUN := .venv/bin
 STORE ?=
@@ -49,6 +49,9 @@ wheel: setup-dev
 
 benchmarks: setup-dev
 	@for file in benchmarks/*.py; do echo "== $$file"; $(RUN)/python $$file; done
+
+pictures: setup-dev  ## the pictures of README and docs, anew
+	.venv/bin/python -m console.web.shots --documented --out docs/images
 
 clean:
 	rm -rf .venv dist .pytest_cache .ruff_cache .hypothesis

@@ -42,12 +42,13 @@ class Invite:
     until: str
 
 
-def _id_of(code: str) -> str:
+def id_of(code: str) -> str:
+    """Under which name the invitation of a code is kept: the code itself is not."""
     return sha256(b"invite\0" + code.encode("utf-8", "replace")).hexdigest()
 
 
 def _read(store: Store, code: str, now: str) -> Invite | None:
-    record = store.get(KIND, _id_of(code))
+    record = store.get(KIND, id_of(code))
     invite = from_doc(record.doc, Invite) if record else None
     return invite if invite is not None and invite.until > now else None
 
@@ -94,7 +95,7 @@ def invite(visit: Visit) -> Response:
         return visit.go("/people", "agency_missing")
     code = secrets.token_urlsafe(24)
     made = Invite(
-        id=_id_of(code),
+        id=id_of(code),
         role=role,
         agency=agency if role in AGENCY_ROLES else "",
         email=visit.given("email").strip()[:200],

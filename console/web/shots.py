@@ -1,4 +1,4 @@
-"""What does every screen look like? `python -m console.web.shots --out DIR`
+"""What does every screen look like? `python -m console.web.shots --out DIR [--documented]`
 
 Fills a store in a folder of its own with the invented small city, serves the console on loopback and takes a
 picture of each screen: Vietnamese and English, light and dark, desktop and phone. Needs the extra `pictures`
@@ -16,6 +16,7 @@ import threading
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,10 +42,11 @@ from citywatch.watch import JUDGE
 from console import standing
 from console.indicators import Warnings
 from console.packets import Packets
-from console.web import accounts, bench, seed, sessions, showcase
+from console.web import accounts, bench, invite, seed, sessions, showcase
 from console.web.accounts import User
 from console.web.app import make_app
 from console.web.door import COOKIE
+from console.web.invite import Invite
 from sensors.portal.proof import Proof
 
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
 
 CHROMIUM = Path("/usr/bin/chromium")
 PASSWORD = "chi-de-chup-man-hinh"  # noqa: S105 - of a store that is thrown away
+INVITED = "loi-moi-cho-don-vi"
 _PROOF = b"<!doctype html><title>Hacked</title><h1>Hacked by ...</h1><script>alert(1)</script>"
 _PHONE = {"width": 390, "height": 844}
 _DESK = {"width": 1920, "height": 1080}
@@ -149,6 +152,9 @@ def show_house(folder: Path, *, number: int = 400, clock: Clock = system_clock) 
     people = (("lan", "Nguyễn Ngọc Lan", "admin", ""), ("yte", "Trần Văn Minh", "agency", "so-y-te"))
     for name, full, role, agency in people:
         accounts.add_user(store, clock, User(id=name, name=full, role=role, agency=agency), PASSWORD)
+    coded = accounts.get_user(store, "yte")
+    if coded is not None:  # asked for a code after the password, so that this screen can be seen
+        accounts.change_user(store, replace(coded, totp="sealed"))
     deeds = (("login", "10.10.4.21"), ("alerts_close", "12"), ("evidence_read", "HN-2026-000003"))
     for deed, about in deeds:
         accounts.write_audit(store, clock, "lan", deed, about)
@@ -277,7 +283,25 @@ def screens(house: ShowHouse) -> dict[str, str]:
         "me": "/me",
         "accounts": "/accounts",
         "audit": "/audit",
+        "allow": f"/alerts/{alert['id']}/allow",
+        "allowances": "/allowances",
         "missing": "/nothing",
+    }
+
+
+def gates(house: ShowHouse) -> dict[str, str]:
+    """Screens of somebody who is not logged in yet."""
+    now = house.clock()
+    invited = Invite(
+        id=invite.id_of(INVITED), role="agency_admin", agency="so-y-te", by="lan",
+        at=stamp(now), until=stamp(now + timedelta(days=7)),
+    )  # fmt: skip
+    house.store.put_many("invite", {invited.id: to_doc(invited)})
+    return {
+        "login": "/login",
+        "welcome": "/welcome",
+        "login_code": "/login/code",
+        "join": f"/invite/{INVITED}",
     }
 
 
@@ -310,6 +334,55 @@ def take(out: Path) -> list[Path]:
     return files
 
 
+DOCUMENTED: Mapping[str, tuple[str, str, str]] = {
+    "inbox": ("alerts", "en", "light"),
+    "alert": ("alert", "en", "light"),
+    "difference": ("difference", "en", "dark"),
+    "ticket": ("ticket", "en", "light"),
+    "search": ("search", "en", "dark"),
+    "bench": ("bench", "en", "light"),
+    "run": ("run", "en", "dark"),
+    "overview": ("overview", "vi", "light"),
+    "attack": ("attack", "en", "light"),
+    "health": ("health", "en", "light"),
+    "wall": ("wall", "vi", "dark"),
+    "portal": ("portal", "vi", "light"),
+}
+"""Pictures of README and docs: screen, language, colors."""
+
+
+def take_documented(out: Path) -> list[Path]:
+    """The pictures that the documents show, in few colors, and one of a phone."""
+    out.mkdir(parents=True, exist_ok=True)
+    files: list[Path] = []
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        show_house(Path(folder)) as house,
+        served(house) as address,
+        chromium() as browser,
+    ):
+        page = browser.new_page(viewport={"width": 1360, "height": 850})
+        paths = screens(house)
+        for name, (screen, language, theme) in DOCUMENTED.items():
+            log_in(house, page, address, "lan", language=language, theme=theme)
+            files.append(_shot(page, address + paths[screen], out / f"{name}.png"))
+        page.set_viewport_size({"width": _PHONE["width"], "height": _PHONE["height"]})
+        log_in(house, page, address, "lan", language="vi", theme="light")
+        files.append(_shot(page, address + "/alerts", out / "phone.png"))
+    for file in files:
+        _shrink(file)
+    return files
+
+
+def _shrink(file: Path) -> None:
+    """Few colors are enough for a screen; a fifth of the bytes."""
+    from PIL import Image
+
+    with Image.open(file) as opened:
+        small = opened.convert("RGB").quantize(96)
+    small.save(file, optimize=True)
+
+
 def _shot(page: Page, url: str, file: Path) -> Path:
     page.goto(url, wait_until="load")
     page.evaluate("document.fonts.ready")
@@ -321,11 +394,14 @@ def main() -> int:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m console.web.shots", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder for the pictures")
+    parser.add_argument(
+        "--documented", action="store_true", help="only those of the documents, in few colors"
+    )
     chosen = parser.parse_args()
     if not CHROMIUM.exists():
         sys.stderr.write(f"{CHROMIUM} is absent: install Chromium (apt install chromium)\n")
         return 1
-    for file in take(chosen.out):
+    for file in take_documented(chosen.out) if chosen.documented else take(chosen.out):
         sys.stdout.write(f"{file}\n")
     return 0
 

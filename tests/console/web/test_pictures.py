@@ -68,31 +68,6 @@ def violations(page: Page) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize(
-    ("language", "theme", "width", "height"), [("vi", "light", 1920, 1080), ("en", "dark", 390, 844)]
-)
-def test_no_screen_breaks_a_rule_of_accessibility(
-    page: Page, shown: tuple[shots.ShowHouse, str], language: str, theme: str, width: int, height: int
-) -> None:
-    house, address = shown
-    page.set_viewport_size({"width": width, "height": height})
-    wrong: list[str] = []
-    shots.log_in(house, page, address, "lan", language=language, theme=theme)
-    for name, path in shots.screens(house).items():
-        page.goto(path, wait_until="load")
-        wrong += [f"{name}: {one}" for one in violations(page)]
-        overflow = page.evaluate(
-            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        )
-        if overflow > 1:
-            wrong.append(f"{name}: wider than the screen by {overflow}")
-    page.context.clear_cookies()
-    for path in ("/login", "/welcome"):
-        page.goto(path)
-        wrong += [f"{path}: {one}" for one in violations(page)]
-    assert not wrong
-
-
 def test_at_least_twenty_alerts_stand_on_a_screen(page: Page) -> None:
     page.goto("/alerts")
     rows = page.locator("table.inbox tbody tr")
