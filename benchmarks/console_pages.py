@@ -5,9 +5,9 @@
 
 Fills a store with so many alerts of thirty days, their events and tickets; serves the console on loopback and
 asks for each page again and again, with other values each time. Prints medians, the 95th percentile, the CPU
-time of the console's process and the size of the compressed page in Markdown; then what fifty people at once wait while each also holds a live
-stream open, and how long it takes to close 10,000 alerts in one go and to undo that. With --keep the filled
-store is used again (with --elasticsearch, its indices are).
+time of the console's process and the size of the compressed page in Markdown; then what fifty people at once
+wait while each also holds a live stream open, and how long it takes to close 10,000 alerts in one go and to
+undo that. With --keep the filled store is used again (with --elasticsearch, its indices are).
 """
 
 from __future__ import annotations

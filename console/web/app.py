@@ -51,6 +51,7 @@ from console.web import (
     people,
     playbooks,
     search,
+    setup,
     ticket_work,
     tickets,
     warnings,
@@ -174,6 +175,7 @@ WAYS: Sequence[Way] = (
     *advisories.WAYS,
     *health.WAYS,
     *people.WAYS,
+    *setup.WAYS,
     *live.WAYS,
     *api.WAYS,
 )

@@ -144,7 +144,7 @@ def _first(visit: Visit, code: str) -> Response:
         user = accounts.add_user(store, clock, replace(wanted, language=visit.language), password)
     except AccountRefusedError as refused:
         return visit.go(again, refused.reason)
-    return enter(visit, user, "/")
+    return enter(visit, user, "/setup")
 
 
 def enter(visit: Visit, user: User, wanted: str, *, by_page: bool = False) -> Response:

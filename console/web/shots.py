@@ -40,6 +40,7 @@ from citywatch.settings import Settings, load_settings
 from citywatch.store import open_store
 from citywatch.watch import JUDGE
 from console import standing
+from console.advisories import Advisories
 from console.indicators import Warnings
 from console.packets import Packets
 from console.web import accounts, bench, invite, seed, sessions, showcase
@@ -187,6 +188,15 @@ def show_house(folder: Path, *, number: int = 400, clock: Clock = system_clock) 
 
 def _show_more(house: ShowHouse, made: Sequence[Alert]) -> None:
     """Rule texts, portals before and after, a run that waits, hunts."""
+    warned = Advisories(
+        store=house.store,
+        clock=house.clock,
+        keep=house.evidence.keep,
+        get=house.evidence.get,
+        warnings=house.warnings,
+        software_now=house.software_now,
+    )
+    warned.take_in(showcase.ADVISORY.encode(), "canh-bao.txt", by="lan", source="NCSC", watch=False)
     for hunt in showcase.hunts(house.clock()):
         standing.keep(house.store, hunt)
     showcase.write_rules(house.settings.data, house.rules, seed.MATCHED)
@@ -250,7 +260,10 @@ def screens(house: ShowHouse) -> dict[str, str]:
     alerts = [record.doc for record in house.store.find("alert", Query(order="last_seen", limit=400)).records]
     alert = next(doc for doc in alerts if doc["category"] == "defacement")
     ticket = house.store.find("ticket", Query(order="severity", limit=1)).records[0]
+    advisory = house.store.find("advisory", Query(order="received_at", limit=1)).records[0]
     return {
+        "advisories": "/advisories",
+        "advisory": f"/advisories/{advisory.id}",
         "alerts": "/alerts",
         "alert": f"/alerts/{alert['id']}",
         "suppress": f"/alerts/{alert['id']}/suppress",
@@ -282,6 +295,7 @@ def screens(house: ShowHouse) -> dict[str, str]:
         "suppressions": "/suppressions",
         "me": "/me",
         "accounts": "/accounts",
+        "setup": "/setup",
         "audit": "/audit",
         "allow": f"/alerts/{alert['id']}/allow",
         "allowances": "/allowances",

@@ -26,6 +26,10 @@ _HEAD = (
     '<a href="/lien-he">Liên hệ</a></nav></header><main>'
 )
 _TAIL = "</main><footer><p>Cơ quan chủ quản: Ủy ban nhân dân thành phố</p></footer></body></html>"
+ADVISORY = """CẢNH BÁO SỐ 118/CATTT-NCSC
+Lỗ hổng CVE-2026-1001 mức nghiêm trọng trong phần mềm quản trị nội dung, cho phép thực thi mã từ xa.
+Đề nghị các đơn vị cập nhật trước ngày 01/12/2026 và rà soát kết nối tới 203.0.113.77.
+"""
 PAGE_BEFORE = (
     _HEAD.format(title="Cổng thông tin điện tử")
     + "<h1>Cổng thông tin điện tử</h1>"

@@ -227,6 +227,8 @@ WORDS: dict[str, dict[str, str]] = {
         "lapsed": _n("no longer proven"),
     },
     "mail": {
+        "try_subject": _n("CityWatch: a letter to try"),
+        "try_text": _n("This letter shows that CityWatch can send mail."),
         "invite_subject": _n("CityWatch: your account"),
         "invite_text": _n(
             "%(who)s invites you to CityWatch, the city's security monitoring.\n\n"
@@ -367,6 +369,11 @@ WORDS: dict[str, dict[str, str]] = {
         ),
         "upload_many": _n("This ticket has as many proofs as it may."),
         "view_nameless": _n("Give the view a name."),
+        "setup_saved": _n("Saved; it takes effect with the next start of the service."),
+        "mail_wrong": _n("Write one mail address."),
+        "sample_filled": _n("The invented city is there."),
+        "sample_gone": _n("The invented city was taken out."),
+        "sample_full": _n("There is something in the store already."),
         "hunt_wrong": _n("This search cannot be read, so it was not kept."),
         "hunts_full": _n("There are as many hunts as there may be. Forget one first."),
         "rule_asked": _n("A second person can now look at it."),

@@ -93,6 +93,7 @@ OWN_TEST = {
     "alert_difference",
     "playbook",
     "run_steer",
+    "setup_choose",
 }
 """Routes whose good answer needs more than an id; each has a test of its own."""
 

@@ -25,7 +25,7 @@ def test_the_first_administrator_is_made_against_the_code_of_the_terminal(
     code = accounts.new_one_time_code(house.store, house.clock)
     values = {"name": "Lan", "password": PASSWORD, "again": PASSWORD}
     answer = browser.submit("/welcome", page="/welcome", code=code.lower(), **values)
-    assert answer.url.path == "/alerts"
+    assert answer.url.path == "/setup"
     assert accounts.get_user(house.store, "lan") is not None
     assert not accounts.code_is_good(house.store, house.clock, code)
 

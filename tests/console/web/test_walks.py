@@ -72,6 +72,23 @@ class Slow:
         self.seconds += CLICK_S
 
 
+def set_up(page: Page, hands: Slow, data: Path) -> None:
+    """Choose what is read, and look at the invented city and away from it again."""
+    hands.types("Folders and files, by commas", "/var/log/nginx")
+    page.locator("form:has([value=sensors]) button").click()
+    page.get_by_text("takes effect with the next start").first.wait_for()
+    assert load_settings(data, environ={}).watch.inputs == ("/var/log/nginx",)
+    page.get_by_role("button", name="Fill with the invented city").click()
+    page.get_by_text("The invented city is there.").wait_for()
+    page.goto("/alerts")
+    assert page.locator("table.inbox tbody tr").count() == 50
+    page.goto("/setup")
+    page.get_by_role("button", name="Take the invented city out").click()
+    page.get_by_text("The invented city was taken out.").wait_for()
+    page.goto("/alerts?state=any")
+    assert page.locator("table.inbox tbody tr").count() == 0
+
+
 def test_the_first_start_makes_the_first_administrator(chromium: Browser, tmp_path: Path) -> None:
     settings = load_settings(tmp_path, environ={})
     store = open_store(settings, system_clock)
@@ -88,7 +105,8 @@ def test_the_first_start_makes_the_first_administrator(chromium: Browser, tmp_pa
             hands.types("Password (at least 10 characters)", PASSWORD)
             hands.types("Password again", PASSWORD)
             hands.clicks("Make the account")
-            page.wait_for_url("**/alerts")
+            page.wait_for_url("**/setup")
+            set_up(page, hands, tmp_path)
             page.goto("/accounts")
             assert page.get_by_text("Nguyễn Ngọc Lan").count() >= 1
     store.close()
