@@ -299,6 +299,10 @@ class Store(Protocol):
         """Write records whatever their version, in one go (for a single owner: the judge's alerts)."""
         ...
 
+    def create_many(self, kind: str, docs: Mapping[str, Mapping[str, Any]]) -> int:
+        """Write those that are not there yet, in one go, and leave the others; give how many were new."""
+        ...
+
     def find(self, kind: str, query: Query) -> RecordPage:
         """Records by any field of theirs; `start` and `end` are over the `order` field."""
         ...

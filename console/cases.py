@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 from citywatch.clock import stamp
 from citywatch.errors import CityWatchError, Conflict, SettingsError, StoreError
 from citywatch.model import Alert, AlertState, Change, Severity, Ticket, from_doc, to_doc
-from citywatch.ports import All, Condition, Is, Query, Range
+from citywatch.ports import All, Condition, Is, Not, Query, Range
 
 if TYPE_CHECKING:
+    from citywatch.respond.priority import Priority
     from console.house import House
 
+_RANKED = 1000
 _TRIES = 5
 
 
@@ -185,7 +187,33 @@ def ticket_detail(house: House, ticket_id: str) -> dict[str, Any]:
     from citywatch.respond.lifecycle import TRANSITIONS
 
     ticket = read_ticket(house, ticket_id)
-    return to_doc(ticket) | {"severity": ticket.severity.name, "moves": sorted(TRANSITIONS[ticket.state])}
+    found = ranked(house, ticket)
+    return to_doc(ticket) | {
+        "severity": ticket.severity.name,
+        "moves": sorted(TRANSITIONS[ticket.state]),
+        "priority": found.total,
+        "priority_sum": found.sum,
+    }
+
+
+def ranked(house: House, ticket: Ticket) -> Priority:
+    """A ticket's priority, with its parts."""
+    from console.ranking import priority_of
+
+    return priority_of(house.store, house.warnings.about, house.settings.data, ticket)
+
+
+def ranked_rows(house: House, *, agency: str = "", limit: int = 50) -> list[dict[str, Any]]:
+    """Open tickets, the most urgent first, of the thousand that changed last."""
+    from citywatch.respond.lifecycle import CLOSED
+
+    wanted: list[Condition] = [Not(Is("state", state)) for state in sorted(CLOSED)]
+    if agency:
+        wanted.append(Is("agency", agency))
+    page = house.store.find("ticket", Query(where=All(tuple(wanted)), order="changed_at", limit=_RANKED))
+    tickets = [from_doc(record.doc, Ticket) for record in page.records]
+    rows = [ticket_row(ticket) | {"priority": ranked(house, ticket).total} for ticket in tickets]
+    return sorted(rows, key=lambda row: -int(row["priority"]))[:limit]
 
 
 def move(house: House, ticket_id: str, to: str, *, by: str, note: str) -> Ticket:

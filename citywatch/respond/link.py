@@ -73,8 +73,7 @@ class Linker:
 
         ticket = change_ticket(self._store, run.ticket_id, change)
         if ticket is not None:
-            for alert_id in late:
-                self._name_ticket(alert_id, ticket.id)
+            self._name_tickets(late, ticket.id)
 
     def _milestone(self, run: Run, total: int) -> Change | None:
         """A line when the count of alerts passes a power of ten."""
@@ -84,6 +83,19 @@ class Linker:
         by = f"{run.playbook} v{run.version}"
         note = f"{10 ** (len(str(total)) - 1)} alerts joined ({run.group})"
         return Change(at=stamp(self._clock()), by=by, what="alerts joined", note=note)
+
+    def _name_tickets(self, alert_ids: Sequence[str], ticket_id: str) -> None:
+        """Each alert's state names its ticket; those that nobody touched, nearly all, are written at once."""
+        now = stamp(self._clock())
+        known = self._store.get_many("alert_state", alert_ids)
+        fresh = {
+            one: to_doc(AlertState(alert_id=one, ticket_id=ticket_id, changed_at=now))
+            for one in alert_ids
+            if one not in known
+        }
+        written = self._store.create_many("alert_state", fresh)
+        for alert_id in alert_ids if written < len(fresh) else known:
+            self._name_ticket(alert_id, ticket_id)
 
     def _name_ticket(self, alert_id: str, ticket_id: str) -> None:
         """The alert's state names its ticket; what people wrote into it stays."""

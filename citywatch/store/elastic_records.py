@@ -126,6 +126,25 @@ class ElasticRecords:
         if left:
             raise StoreError(f"{len(left)} records of kind {kind} were changed by others all the time")
 
+    def create_many(self, kind: str, docs: Mapping[str, Mapping[str, Any]]) -> int:
+        left = dict(docs)
+        names = list(left)
+        with told(self._hosts):
+            index = self._index(kind)
+            for start in range(0, len(names), CHUNK):
+                operations = [
+                    part
+                    for name in names[start : start + CHUNK]
+                    for part in (
+                        orjson.dumps({"create": {"_id": name}}),
+                        orjson.dumps(_body(name, docs[name], 1)),
+                    )
+                ]
+                self._send(index, operations, left)  # what is there already stays in `left`
+            if docs:
+                self._client.indices.refresh(index=index)
+        return len(docs) - len(left)
+
     def _put_some(self, index: str, names: Sequence[str], left: dict[str, Mapping[str, Any]]) -> None:
         """Write a chunk; take out of `left` what was written."""
         held = self._read(index, names, parts=("version",))

@@ -179,6 +179,9 @@ class SqliteStore:
     def put_many(self, kind: str, docs: Mapping[str, Mapping[str, Any]]) -> None:
         self._records.put_many(kind, docs)
 
+    def create_many(self, kind: str, docs: Mapping[str, Mapping[str, Any]]) -> int:
+        return self._records.create_many(kind, docs)
+
     def find(self, kind: str, query: Query) -> RecordPage:
         return self._records.find(kind, query)
 

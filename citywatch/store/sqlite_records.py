@@ -36,6 +36,10 @@ HOT_RECORDS: Mapping[str, tuple[str, ...]] = {
 
 CHUNK = 500
 LARGEST = 2**53
+_CREATE = (
+    "INSERT INTO records (kind, id, version, h0, h1, h2, h3, odd, doc) VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT (kind, id) DO NOTHING"
+)
 _UPSERT = (
     "INSERT INTO records (kind, id, version, h0, h1, h2, h3, odd, doc) VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?) "
     "ON CONFLICT (kind, id) DO UPDATE SET version = version + 1, "
@@ -76,6 +80,11 @@ class SqliteRecords:
         rows = [_row(kind, record_id, doc) for record_id, doc in docs.items()]
         with self._file.write() as connection:
             connection.executemany(_UPSERT, rows)
+
+    def create_many(self, kind: str, docs: Mapping[str, Mapping[str, Any]]) -> int:
+        rows = [_row(kind, record_id, doc) for record_id, doc in docs.items()]
+        with self._file.write() as connection:
+            return max(connection.executemany(_CREATE, rows).rowcount, 0) if rows else 0
 
     def delete(self, kind: str, record_id: str) -> bool:
         with self._file.write() as connection:

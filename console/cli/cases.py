@@ -176,6 +176,26 @@ def list_tickets(
         say.rows(found, _TICKET_COLUMNS, json=json, empty="No tickets match.")
 
 
+@tickets.command("rank")
+def rank_tickets(
+    agency: Agency = "", limit: Limit = 50, data: Data = None, store: StoreUrl = None, json: Json = False
+) -> None:
+    """List open tickets, the most urgent first; `tickets show` tells how the number comes about."""
+    from console.cases import ranked_rows
+    from console.house import open_house
+
+    with open_house(data, store=store) as house:
+        when = say.local(house.settings.timezone)
+        found = ranked_rows(house, agency=agency, limit=limit)
+        if not json:
+            found = [
+                row | {"opened_at": when(str(row["opened_at"])), "alerts": len(row["alert_ids"])}
+                for row in found
+            ]
+        columns = (("priority", "Priority"), *_TICKET_COLUMNS)
+        say.rows(found, columns, json=json, empty="No ticket is open.")
+
+
 @tickets.command("show")
 def show_ticket(ticket_id: str, data: Data = None, store: StoreUrl = None, json: Json = False) -> None:
     """Show one ticket with its history and guidance."""
@@ -188,6 +208,8 @@ def show_ticket(ticket_id: str, data: Data = None, store: StoreUrl = None, json:
             doc,
             ("id", "title", "severity", "state", "agency", "asset", "tlp", "assignee", "opened_at", "due_at"),
         )
+        if "priority_sum" in doc:
+            say.out().print("priority     ", say.cell(doc["priority_sum"]), sep="")
         say.out().print(f"may move to  {', '.join(doc['moves']) or '(nowhere)'}", markup=False)
         say.out().print("\nHistory", style="bold")
         say.rows(

@@ -30,6 +30,7 @@ from citywatch.respond.casework import Stale
 from citywatch.respond.rsit import kind_of, kinds
 from citywatch.respond.sla import GoalClock
 from console.measures import deadlines_of
+from console.ranking import priority_of
 from console.web.access import may
 from console.web.accounts import get_user, write_audit
 from console.web.desk import Desk
@@ -162,6 +163,9 @@ def page_of(visit: Visit, ticket: Ticket, *, stale: Stale | None = None) -> Resp
         observables=casework.observables_of(ticket, alerts.values()),
         techniques=casework.techniques_of(alerts.values()),
         custody=custody_of(visit, ticket),
+        priority=priority_of(
+            store, visit.house.warnings.about, visit.house.settings.data, ticket, list(alerts.values())
+        ),
         guide=next((text for text in (guides if visit.language == "vi" else guides[::-1]) if text), ""),
     )
 

@@ -240,6 +240,13 @@ WORDS: dict[str, dict[str, str]] = {
         "campaign": _n("Campaign runs"),
         "closed": _n("Closed"),
     },
+    "priority_part": {
+        "severity": _n("severity"),
+        "asset_level": _n("level of the asset"),
+        "confidence": _n("agreeing rules"),
+        "spread": _n("spread"),
+        "threat": _n("named by a warning"),
+    },
     "asset_state": {
         "open": _n("Open"),
         "said_fixed": _n("Said to be fixed"),

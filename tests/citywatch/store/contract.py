@@ -277,6 +277,19 @@ class StoreContract:
         assert store.find("alert", Query(order="count")).total == 4
         store.put_many("alert", {})
 
+    def test_create_many_leaves_what_is_there_and_tells_how_many_were_new(self, store: Store) -> None:
+        store.put_many("alert", {"a0": {"count": 1}})
+        docs = {f"a{number}": {"count": 2} for number in range(3)}
+        assert store.create_many("alert", docs) == 2
+        assert store.create_many("alert", docs) == 0
+        found = store.get_many("alert", ["a0", "a1", "a2"])
+        assert {key: (held.version, held.doc["count"]) for key, held in found.items()} == {
+            "a0": (1, 1),
+            "a1": (1, 2),
+            "a2": (1, 2),
+        }
+        assert store.create_many("alert", {}) == 0
+
     def test_a_deleted_record_is_gone_and_may_come_again(self, store: Store) -> None:
         store.put_if("session", "s", {"user": "an"}, 0)
         assert store.delete("session", "s")
