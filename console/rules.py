@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,7 +86,7 @@ def check_rules(
     data: Path | None, folder: Path | None, attack: Path | None = None
 ) -> tuple[list[ContentError], list[ContentError], int]:
     """What is wrong with rules, what is doubtful, and how many are sound. A file means the rules in it."""
-    from citywatch.detect.rulebook import Place, places, read_folder
+    from citywatch.detect.rulebook import PLACEHOLDERS, Place, places, read_placeholders, read_places
     from citywatch.detect.sigma.load import load_file
     from citywatch.detect.sigma.resolve import resolve
     from citywatch.detect.yara import YaraRules
@@ -98,32 +98,37 @@ def check_rules(
     elif folder.is_dir():
         found = [Place(folder=folder, name=str(folder))]
     elif folder.is_file():
-        ruleset = resolve([load_file(folder.read_bytes(), str(folder))])
-        errors = [each.error for each in ruleset.refusals]
-        doubts = list(_doubts([(folder, str(folder))], attack))
+        values, wrong = read_placeholders(Place(folder=folder.parent, name=str(folder.parent)))
+        ruleset = resolve([load_file(folder.read_bytes(), str(folder), values)])
+        errors = [each.error for each in (*wrong, *ruleset.refusals)]
+        doubts = list(_doubts([(folder, str(folder))], attack, values))
         return errors, doubts, len(ruleset.events) + len(ruleset.correlations)
     else:
         raise CityWatchError(f"{folder}: there is no such file or folder")
-    ruleset = resolve([file for place in found for file in read_folder(place)])
+    ruleset = resolve(read_places(found))
     yara = YaraRules.load([place.folder for place in found])
     errors = [each.error for each in ruleset.refusals if each.kind != OFF] + list(yara.refusals)
     files = [
         (path, f"{place.name}/{path.relative_to(place.folder).as_posix()}")
         for place in found
         for path in sorted(place.folder.rglob("*.y*ml"))
+        if path.name != PLACEHOLDERS
     ]
     sound = len(ruleset.events) + len(ruleset.correlations) + len(yara.rules)
-    return errors, list(_doubts(files, attack)), sound
+    values = {name: each for place in found for name, each in read_placeholders(place)[0].items()}
+    return errors, list(_doubts(files, attack, values)), sound
 
 
-def _doubts(files: list[tuple[Path, str]], attack: Path | None) -> Iterator[ContentError]:
+def _doubts(
+    files: list[tuple[Path, str]], attack: Path | None, values: Mapping[str, Sequence[str]]
+) -> Iterator[ContentError]:
     from citywatch.detect.sigma.advice import Advisor
     from citywatch.detect.sigma.load import load_file
 
     advisor = Advisor(attack)
     for path, name in files:
         raw = path.read_bytes()
-        yield from advisor.look(raw, name, load_file(raw, name))
+        yield from advisor.look(raw, name, load_file(raw, name, values))
     yield from advisor.finish()
 
 

@@ -21,8 +21,9 @@ import msgspec
 import orjson
 import yaml
 
+from citywatch.detect.rulebook import Place, read_placeholders
 from citywatch.detect.sigma.documents import MAX_BYTES
-from citywatch.detect.sigma.load import FileRules, Refusal, load_file
+from citywatch.detect.sigma.load import FileRules, Placeholders, Refusal, load_file
 from citywatch.detect.yara import YaraRules
 from citywatch.errors import InputError
 from citywatch.model import Rule
@@ -101,6 +102,7 @@ def _plain(name: str) -> str:
 
 def _import(file: zipfile.ZipFile, archive: Path, folder: Path) -> list[Verdict]:
     before = _manifest(folder)
+    values, _ = read_placeholders(Place(folder=folder, name=folder.name))
     now: dict[str, str] = {}
     verdicts: list[Verdict] = []
     for name, raw in members(file, archive):
@@ -116,7 +118,7 @@ def _import(file: zipfile.ZipFile, archive: Path, folder: Path) -> list[Verdict]
             path.write_bytes(raw)
         change = "" if edited or held == raw else "added" if held is None else "changed"
         if name.endswith(_SIGMA):
-            verdicts.extend(_sigma(name, raw, change))
+            verdicts.extend(_sigma(name, raw, change, values))
     verdicts.extend(_drop_gone(folder, before, now))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MANIFEST).write_bytes(orjson.dumps(now, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS))
@@ -170,8 +172,8 @@ def _drop_gone(folder: Path, before: Mapping[str, str], now: Mapping[str, str]) 
                           why="the archive no longer has it")  # fmt: skip
 
 
-def _sigma(name: str, raw: bytes, change: str) -> Iterator[Verdict]:
-    file: FileRules = load_file(raw, name)
+def _sigma(name: str, raw: bytes, change: str, values: Placeholders) -> Iterator[Verdict]:
+    file: FileRules = load_file(raw, name, values)
     author, licence = _sigma_origin(raw)
     for rule in (*file.events, *file.correlations, *file.filters):
         yield replace(_verdict(rule.rule, name, author, licence), change=change)

@@ -125,7 +125,7 @@ class Rulebook:
         found = places(content_dir, extra)
         off = {key: f"{each.reason} ({each.by}, {each.day})" for place in found
                for key, each in read_off(place.folder).items()}  # fmt: skip
-        ruleset = resolve([file for place in found for file in read_folder(place, cache)], today, off)
+        ruleset = resolve(read_places(found, cache), today, off)
         yara = YaraRules.load([place.folder for place in found], cache=cache / "yara" if cache else None)
         return cls(ruleset, yara=yara, evidence=evidence, indicators=indicators)
 
@@ -179,14 +179,30 @@ class Rulebook:
         self.correlator.adopt(older.correlator)
 
 
+def read_places(found: Sequence[Place], cache: Path | None = None) -> list[FileRules]:
+    """Load every Sigma file of these folders; a later folder's values for `expand` go before an earlier's."""
+    values: dict[str, Sequence[str]] = {}
+    problems: list[FileRules] = []
+    for place in found:
+        known, wrong = read_placeholders(place)
+        values |= known
+        problems += [FileRules(refusals=wrong)] if wrong else []
+    return [*problems, *(file for place in found for file in _read_files(place, cache, values))]
+
+
 def read_folder(place: Place, cache: Path | None = None) -> list[FileRules]:
     """Load every Sigma file below a folder, in the order of their names."""
-    placeholders, problems = read_placeholders(place)
+    return read_places([place], cache)
+
+
+def _read_files(
+    place: Place, cache: Path | None, placeholders: Mapping[str, Sequence[str]]
+) -> list[FileRules]:
     mark = repeatable_id(place.name, str(place.folder))
     known = RuleCache(cache / f"sigma-{mark}.msgpack" if cache else None, placeholders)
     found = [known.load(path, f"{place.name}/{inner}") for inner, path in _rule_files(place.folder)]
     known.save()
-    return [FileRules(refusals=problems), *found] if problems else found
+    return found
 
 
 def _rule_files(folder: Path) -> list[tuple[str, Path]]:
@@ -213,9 +229,13 @@ def _refusal_of(error: ContentError) -> Refusal:
 
 
 def read_placeholders(place: Place) -> tuple[Mapping[str, Sequence[str]], tuple[Refusal, ...]]:
-    """The organisation's own values for `expand`: a mapping of names to lists of texts."""
-    path = place.folder / PLACEHOLDERS
-    if not path.is_file():
+    """The organisation's own values for `expand`: a mapping of names to lists of texts.
+
+    The file stands at the root of a rule folder; for a room of it (`rules/sigma/web`), two levels above.
+    """
+    folders = (place.folder, *place.folder.absolute().parents[:2])
+    path = next((each / PLACEHOLDERS for each in folders if (each / PLACEHOLDERS).is_file()), None)
+    if path is None:
         return {}, ()
     try:
         value = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from citywatch.detect.rulebook import Rulebook
+from citywatch.detect.rulebook import Place, Rulebook, read_folder
 from citywatch.model import Reason
 
 RULE = """title: Odd parent
@@ -112,3 +112,32 @@ def test_a_damaged_cache_costs_only_time(tmp_path: Path) -> None:
     for path in cache.glob("*.msgpack"):
         path.write_bytes(path.read_bytes()[:-7])
     assert len(Rulebook.load(rules, cache=cache).rules) == 1
+
+
+PLACED = RULE.replace("ParentImage|contains: w3wp", "Computer|expand: '%kiosks%'")
+
+
+def test_the_organisations_values_go_before_those_that_come_with_the_rules(tmp_path: Path) -> None:
+    own, theirs = tmp_path / "own", tmp_path / "theirs"
+    (own / "rules" / "sigma" / "windows").mkdir(parents=True)
+    theirs.mkdir()
+    (own / "rules" / "sigma" / "windows" / "a.yml").write_text(PLACED, "utf-8")
+    (own / "rules" / "placeholders.yml").write_text("kiosks: ['KIOSK-*']\nothers: [x]\n", "utf-8")
+    seen = [{**EVENT, "winlog.computer_name": name} for name in ("KIOSK-7", "QUAY-7")]
+
+    assert [bool(Rulebook.load(own).judge([event])) for event in seen] == [True, False]
+    (theirs / "placeholders.yml").write_text("kiosks: ['QUAY-*']\n", "utf-8")
+    assert [bool(Rulebook.load(own, extra=[theirs]).judge([event])) for event in seen] == [False, True]
+
+
+def test_values_at_the_root_of_a_rule_folder_hold_in_its_rooms(tmp_path: Path) -> None:
+    room = tmp_path / "sigma" / "windows"
+    room.mkdir(parents=True)
+    (room / "a.yml").write_text(PLACED, "utf-8")
+    (tmp_path / "placeholders.yml").write_text("kiosks: ['KIOSK-*']\n", "utf-8")
+    assert not read_folder(Place(folder=room, name="windows"))[0].refusals
+    (tmp_path / "placeholders.yml").write_text("[1]", "utf-8")
+    refused = [
+        each.what for file in read_folder(Place(folder=room, name="windows")) for each in file.refusals
+    ]
+    assert refused == ["is not a mapping of names to lists", "placeholder %kiosks% has no values"]
