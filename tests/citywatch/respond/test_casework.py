@@ -80,7 +80,7 @@ def test_a_fact_is_changed_only_when_it_is_what_was_seen() -> None:
 def test_the_taxonomy_is_that_of_the_csirts() -> None:
     assert len(kinds()) == 39
     taken = [category for kind in kinds().values() for category in kind.category]
-    assert len(taken) == len(set(taken)) == 9
+    assert len(taken) == len(set(taken)) == 10
     assert all(kind.class_vi and kind.name_vi for kind in kinds().values())
 
 

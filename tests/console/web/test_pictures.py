@@ -105,10 +105,13 @@ def test_one_alert_is_opened_and_closed_by_keyboard(page: Page) -> None:
     page.keyboard.press("j")
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile(r"/alerts/[0-9a-f]{32}"))
+    opened = page.url
     page.keyboard.press("c")
     page.keyboard.type("planned change")
     with page.expect_navigation():
         page.keyboard.press("Enter")
+    assert page.url != opened, "the next new alert is shown"
+    page.goto(opened)
     assert "Closed" in page.locator(".head-side").inner_text()
     page.keyboard.press("?")
     assert page.locator("#help").is_visible()
