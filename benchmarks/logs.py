@@ -80,15 +80,78 @@ def measure(name: str, data: bytes, folder: Path) -> dict[str, object]:
     seconds = cpu(run)
     lines = data.count(b"\n")
     rows = data.split(b"\n")
-    js = data[:1] == b"{"
-    floor = (
-        cpu(lambda: [orjson.loads(row) for row in rows if row])
-        if js
-        else cpu(lambda: [row.split(b" ") for row in rows])
-    )
+    parse: Callable[[bytes], object] = orjson.loads if data[:1] == b"{" else bytes.split
+
+    def only_parse() -> None:
+        for row in rows:
+            if row:
+                parse(row)
+
+    floor = cpu(only_parse)
     return {
         "log": name, "lines": lines, "events": count, "us_a_line": round(seconds / lines * 1e6, 2),
         "lines_a_cpu_second": round(lines / seconds), "parsing_alone_us": round(floor / lines * 1e6, 2),
+    }  # fmt: skip
+
+
+def listening(lines: int) -> dict[str, object]:
+    """Syslog over TCP from another process into the journal: CPU of everything here, disk writes included."""
+    import subprocess  # noqa: PLC0415 - only here
+
+    from citywatch.clock import system_clock  # noqa: PLC0415 - the path is set above
+    from citywatch.journal.lmdb_journal import LmdbJournal  # noqa: PLC0415
+    from citywatch.settings import load_settings  # noqa: PLC0415
+    from console.listeners import open_inlets  # noqa: PLC0415
+
+    send = (
+        "import socket,sys\ns=socket.create_connection(('127.0.0.1',int(sys.argv[1])))\n"
+        "for n in range(int(sys.argv[2])):\n"
+        " s.sendall(b'<38>Nov 22 10:00:00 web1 sshd[7]: Failed password for root "
+        "from 203.0.113.9 port %d ssh2\\n'%n)"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        journal = LmdbJournal(Path(folder) / "j", cap_mb=512, drop_oldest=False, clock=system_clock)
+        settings = load_settings(
+            Path(folder), environ={}, overrides={"listen": {"syslog_tcp": ["127.0.0.1:0"]}}
+        )
+        (inlet,) = open_inlets(settings, journal, print)
+        port = inlet.endpoints[0].rpartition(":")[2]
+        begin = time.process_time()
+        with subprocess.Popen([sys.executable, "-c", send, port, str(lines)]):
+            while journal.health().last < lines:
+                if not inlet.step():
+                    time.sleep(0.01)
+        seconds = time.process_time() - begin
+        inlet.close()
+        journal.close()
+    return {
+        "log": "syslog over TCP into the journal", "lines": lines, "events": lines,
+        "us_a_line": round(seconds / lines * 1e6, 2), "lines_a_cpu_second": round(lines / seconds),
+    }  # fmt: skip
+
+
+def netflow(records: int) -> dict[str, object]:
+    """NetFlow v9 as softflowd sent it, again and again with later sequence numbers."""
+    from sensors.arrive.flows import Flows  # noqa: PLC0415 - the path is set above
+    from sensors.arrive.receiver import Message  # noqa: PLC0415
+
+    recorded = REPO / "tests" / "sensors" / "flows" / "softflowd.ndjson"
+    rows = [json.loads(row) for row in recorded.read_text(encoding="utf-8").splitlines()]
+    sent = [bytes.fromhex(row["data"]) for row in rows if row["version"] == 9]
+    flows = Flows("netflow", print)
+    events = sum(len(flows(Message(data, "10.0.0.1", time.time(), ""))) for data in sent)
+    begin = time.process_time()
+    number = 10
+    while flows.counts()["flows"] < records:
+        for data in sent[1:]:
+            number += 1
+            changed = data[:12] + number.to_bytes(4, "big") + data[16:]
+            events += len(flows(Message(changed, "10.0.0.1", time.time(), "")))
+    seconds = time.process_time() - begin
+    done = flows.counts()["flows"]
+    return {
+        "log": "NetFlow v9 records", "lines": done, "events": events,
+        "us_a_line": round(seconds / done * 1e6, 2), "lines_a_cpu_second": round(done / seconds),
     }  # fmt: skip
 
 
@@ -102,6 +165,9 @@ def main() -> None:
     for path in sorted(SAMPLES.iterdir()):
         lines, header = whole(path)
         logs.append((path.name, repeated(lines, given.lines, header=header)))
+    for name, work in (("listening", listening), ("netflow", netflow)):
+        if given.only in name:
+            print(json.dumps(work(given.lines)), flush=True)
     with tempfile.TemporaryDirectory() as folder:
         for name, data in logs:
             if given.only in name:

@@ -20,21 +20,25 @@ def text(record: Record, name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
+# Values are `Any` here instead of being cast: a call of `cast` costs as much as the look-up.
+
+
 def record(parent: Record, name: str) -> Record:
     """An object, else an empty one."""
-    value = parent.get(name)
-    return cast("Record", value) if isinstance(value, dict) else {}
+    value: Any = parent.get(name)
+    return value if value.__class__ is dict else {}
 
 
 def items(parent: Record, name: str) -> list[Any]:
     """A list, cut to a bound; else an empty one."""
-    value = parent.get(name)
-    return cast("list[Any]", value)[:MOST] if isinstance(value, list) else []
+    value: Any = parent.get(name)
+    return value[:MOST] if value.__class__ is list else []
 
 
 def objects(parent: Record, name: str) -> list[Record]:
     """The objects of a list."""
-    return [cast("Record", item) for item in items(parent, name) if isinstance(item, dict)]
+    value: Any = parent.get(name)
+    return [item for item in value[:MOST] if item.__class__ is dict] if value.__class__ is list else []
 
 
 def texts(event: Record, part: Record, names: dict[str, str]) -> None:

@@ -117,7 +117,7 @@ def from_json(raw: bytes) -> Event | list[Event]:
     Raises:
         ValueError: it is no audit record.
     """
-    body = raw.strip().lstrip(b"[,").rstrip(b",] \t\r\n")
+    body = raw.strip().lstrip(b"[,] \t\r\n").rstrip(b"[,] \t\r\n")
     if not body:
         return []
     whole = parse(body)

@@ -143,24 +143,30 @@ def ssh(event: Event, part: Record) -> None:
 
 def dns(event: Event, part: Record) -> None:
     """A question or an answer; versions 1 to 3 of Suricata's form."""
+    get = part.get
     asked = (objects(part, "queries") or objects(part, "query") or [part])[0]
-    answer = text(part, "type") in {"answer", "response"}
-    event["dns.type"] = "answer" if answer else "query"
-    number = part.get("id", asked.get("id"))
+    said = get("type")
+    event["dns.type"] = "answer" if said == "answer" or said == "response" else "query"  # noqa: PLR1714 - it may be no text
+    number = get("id", asked.get("id"))
     if number is not None:
         event["dns.id"] = str(number)
-    name = text(asked, "rrname")
-    if name:
+    name: Any = asked.get("rrname")
+    if name and name.__class__ is str:
         event.update(question(name))
-    texts(event, asked, {"rrtype": "dns.question.type"})
-    code = text(part, "rcode")
-    if code:
+    kind: Any = asked.get("rrtype")
+    if kind and kind.__class__ is str:
+        event["dns.question.type"] = kind
+    code: Any = get("rcode")
+    if code and code.__class__ is str:
         event["dns.response_code"] = code
         event["event.outcome"] = "success" if code == "NOERROR" else "failure"
-    flags = [flag.upper() for flag in ("aa", "tc", "rd", "ra") if part.get(flag) is True]
+    flags = [flag for name, flag in _FLAG_NAMES if get(name) is True]
     if flags:
         event["dns.header_flags"] = flags
     _answers(event, objects(part, "answers"))
+
+
+_FLAG_NAMES = (("aa", "AA"), ("tc", "TC"), ("rd", "RD"), ("ra", "RA"))
 
 
 def _answers(event: Event, answers: list[Record]) -> None:

@@ -23,6 +23,8 @@ from console.house import open_house
 from console.installation import examine
 from console.listeners import Inlet, open_inlets, status_of_all, wanted
 from tests.sensors.arrive.senders import eventually
+from tests.sensors.flows.datagrams import data as data_of
+from tests.sensors.flows.datagrams import nine, scan, set_of, template
 
 REPO = Path(__file__).parents[2]
 GUESS = b"<38>Nov 22 10:00:%02d web1 sshd[7]: Failed password for root from 203.0.113.9 port 22 ssh2"
@@ -117,6 +119,31 @@ def test_counts_go_on_after_a_restart(tmp_path: Path) -> None:
 
 def _until(place: Inlet, messages: int) -> None:
     eventually(lambda: place.step() * 0 or place.status()[0]["messages"] == messages, f"{messages} messages")
+
+
+def test_flow_records_end_in_the_journal_and_those_a_kill_took_are_counted(tmp_path: Path) -> None:
+    notes = Notebook()
+    port = _free_port(socket.SOCK_DGRAM)
+    told = [nine(set_of(0, template()), data_of(scan(range(1, 11))), sequence=0)]
+    alone = nine(data_of(scan(range(20, 25))[:1]), sequence=3)
+    with inlet(notes, tmp_path, netflow=[f"127.0.0.1:{port}"]) as place:
+        send(port, [*told, alone], socket.SOCK_DGRAM)
+        eventually(lambda: place.step() * 0 or len(notes.events) == 10, "ten flows")
+        _until(place, 2)
+        place.step()
+        (row,) = place.status()
+        assert (row["flows"], row["open"], row["lost_datagrams"], row["cut_flows"]) == (21, 1, 2, 0)
+        killed = dict(notes.notes)
+    assert len(notes.events) == 11, "a stop tells what waits"
+    notes.notes = killed
+    with inlet(notes, tmp_path, netflow=[f"127.0.0.1:{port}"]) as place:
+        assert place.status()[0]["cut_flows"] == 1
+
+
+def _free_port(kind: int) -> int:
+    with socket.socket(socket.AF_INET, kind) as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 def test_wrong_settings_are_told_before_anything_is_listened_to(tmp_path: Path) -> None:
