@@ -184,6 +184,55 @@ def ftp_guessed_slowly() -> Made:
         )
 
 
+def camera_that_calls() -> Made:
+    ask = b"DESCRIBE rtsp://10.60.0.9/live RTSP/1.0\r\nCSeq: 1\r\n\r\n"
+    turns = [(">", ask), ("<", b"RTSP/1.0 200 OK\r\nCSeq: 1\r\n\r\n")]
+    yield from talk(turns, source="10.60.1.5", target="10.60.0.9", dport=554)
+    for turn in range(3):
+        at = START_US + (turn + 1) * 7 * MINUTE
+        ends = [(">", b"\1\2\3\4"), ("<", b"\0")]
+        yield from talk(
+            ends, source="10.60.0.9", target="203.0.113.71", sport=2000 + turn, dport=34_567, start_us=at
+        )
+
+
+def desktops_asked_for() -> Made:
+    for turn in range(45):
+        cookie = b"Cookie: mstshash=user%d\r\n" % (turn % 9)
+        body = bytes.fromhex("e00000000000") + cookie + bytes.fromhex("0100080003000000")
+        load = b"\3\0" + (len(body) + 5).to_bytes(2, "big") + bytes([len(body)]) + body
+        confirm = bytes.fromhex("030000130ed000001234000209080002000000")
+        at = START_US + turn * 3 * SECOND
+        ends = [(">", load), ("<", confirm)]
+        yield from talk(
+            ends, source="198.51.100.4", target="10.3.0.30", sport=3000 + turn, dport=3389, start_us=at
+        )
+
+
+def web_passwords() -> Made:
+    for turn in range(60):
+        body = b"user=admin&password=guess%d" % turn
+        ask = b"POST /quan-tri/dang-nhap HTTP/1.1\r\nHost: portal.test\r\n"
+        ask += b"Content-Type: application/x-www-form-urlencoded\r\n"
+        ask += b"Content-Length: %d\r\n\r\n" % len(body) + body
+        reply = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno"
+        at = START_US + turn * 2 * SECOND
+        ends = [(">", ask), ("<", reply)]
+        yield from talk(ends, source="198.51.100.4", target="10.3.0.80", sport=3000 + turn, start_us=at)
+
+
+def telnet_passwords() -> Made:
+    for turn in range(20):
+        turns = [
+            ("<", b"\xff\xfd\1login: "), (">", b"admin\r\n"), ("<", b"Password: "), (">", b"g%d\r\n" % turn),
+            ("<", b"\r\nLogin incorrect\r\nlogin: "),
+        ]  # fmt: skip
+        at = START_US + turn * 5 * SECOND
+        yield from talk(
+            turns, source="198.51.100.4", target="10.3.0.40", sport=3000 + turn, dport=23, start_us=at
+        )
+
+
 ATTACKS: dict[str, tuple[Callable[[], Made], str, str]] = {
     "ports one every nine minutes": (slow_vertical, "vertical_scan", "198.51.100.77"),
     "ports that are dropped": (vertical_that_is_dropped, "vertical_scan", "10.4.1.8"),
@@ -200,6 +249,10 @@ ATTACKS: dict[str, tuple[Callable[[], Made], str, str]] = {
     "a tunnel in pings": (tunnel_in_pings, "icmp_tunnel", "10.5.0.7"),
     "a bot that looks for others": (spread, "telnet_spread", "10.50.3.9"),
     "a second router": (router_beside_the_router, "rogue_router", ""),
+    "a camera that calls out": (camera_that_calls, "camera_calls_out", "10.60.0.9"),
+    "remote desktops": (desktops_asked_for, "rdp_guessing", "198.51.100.4"),
+    "passwords of a login page": (web_passwords, "login_guessing", "198.51.100.4"),
+    "passwords of a device": (telnet_passwords, "telnet_guessing", "198.51.100.4"),
     "an FTP password, slowly": (ftp_guessed_slowly, "ftp_guessing", "203.0.113.8"),
 }
 
