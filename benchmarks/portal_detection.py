@@ -34,7 +34,8 @@ from sensors.portal.walk import parse_page
 
 HERE = Path(__file__).parent
 KNOWN, UNSEEN = HERE / "portal_payloads.tsv", HERE / "portal_payloads_unseen.tsv"
-PAGES = HERE / "portal_pages_unseen.tsv"
+LAST = HERE / "portal_payloads_last.tsv"
+PAGES, LAST_PAGES = HERE / "portal_pages_unseen.tsv", HERE / "portal_pages_last.tsv"
 _REAL, _MADE = 42, 8
 _BLOCK = re.compile(r"<(?:p|div|h[1-6]|li|td|section)\b[^>]*>", re.IGNORECASE)
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)

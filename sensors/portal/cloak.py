@@ -1,13 +1,16 @@
 """Was this view served something else than the desktop view?
 
 A phone may get another layout and a crawler no scripts; what counts is content that only one of them gets:
-spam, a defacement, a redirect, or a page about something else.
+spam, a defacement, a redirect, hidden links, a script that leads away, or a page about something else. The
+desktop view of the same visit serves as the baseline, so this needs no history.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from sensors.portal.baseline import face_of
+from sensors.portal.compare import compare
 from sensors.portal.look import Look
 from sensors.portal.spam import is_spam_domain
 
@@ -30,11 +33,45 @@ def _differs(look: Look, desktop: Look) -> bool:
         return True
     if look.defaced.score - desktop.defaced.score >= _DEFACED_GAP:
         return True
-    return _other_domains(look, desktop) or bool(set(look.dangerous) - set(desktop.dangerous) - _HARMLESS)
+    if set(look.dangerous) - set(desktop.dangerous) - _HARMLESS:
+        return True
+    telling = _TELLING if look.view == "mobile" else _TELLING | _LAYOUT
+    return _other_domains(look, desktop) or bool(_beyond_desktop(look, desktop) & telling)
 
 
-_HARMLESS = frozenset({"title.replaced", "page.replaced", "image.foreign", "style.foreign", "page.picture"})
+_HARMLESS = frozenset(
+    {"title.replaced", "page.replaced", "image.foreign", "style.foreign", "page.picture", "page.covered"}
+)
 """Dangers that another layout for phones may show by right."""
+_TELLING = frozenset(
+    {
+        "text.defaced",
+        "title.defaced",
+        "spam.text",
+        "spam.links",
+        "spam.words",
+        "links.hidden",
+        "links.strange",
+        "links.download",
+        "script.redirects",
+        "script.obfuscated",
+        "script.miner",
+        "frame.hidden",
+        "form.foreign",
+        "refresh.foreign",
+        "base.foreign",
+    }
+)
+"""What no layout needs, whoever asks."""
+_LAYOUT = frozenset({"script.foreign", "frame.foreign", "handler.script"})
+"""What an edition for phones may bring, and nothing else."""
+
+
+def _beyond_desktop(look: Look, desktop: Look) -> set[str]:
+    if look.page is None or desktop.page is None or look.page.source == desktop.page.source:
+        return set()
+    face = face_of(desktop.page, path=look.path, view=desktop.view, spam=desktop.spam.score)
+    return set(compare(face, look.page).dangerous)
 
 
 def _other_domains(look: Look, desktop: Look) -> bool:

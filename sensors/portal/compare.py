@@ -15,7 +15,7 @@ from sensors.portal.danger import (
     foreign,
 )
 from sensors.portal.page import Block, Link, Page, domain_of, key_of, steady
-from sensors.portal.signs import find_signs
+from sensors.portal.signs import find_signs, may_be_signed
 from sensors.portal.spam import spam_among
 from sensors.portal.spelling import fold
 
@@ -124,9 +124,12 @@ def _text(face: Face, page: Page, found: _Found) -> tuple[list[Block], float]:
 
 def _signed(fresh: list[Block]) -> bool:
     """One block by itself, or all of them together: a line among ten reports of crime is still a line."""
+    together = "\n".join(block.text for block in fresh)[:_MOST_TEXT]
+    if not may_be_signed(together):
+        return False
     if any(find_signs(block.text[:1000]).score >= SIGNED for block in fresh[:_MOST_BLOCKS]):
         return True
-    return find_signs("\n".join(block.text for block in fresh)[:_MOST_TEXT]).score >= SIGNED
+    return find_signs(together).score >= SIGNED
 
 
 def _links(links: list[Link], found: _Found, known: set[str]) -> None:

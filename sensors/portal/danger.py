@@ -111,7 +111,9 @@ def is_trusted(domain: str) -> bool:
 
 def foreign(domain: str, known: Iterable[str]) -> bool:
     """A domain that is neither the portal's own, nor known to it, nor trusted."""
-    return bool(domain) and domain not in set(known) and not is_trusted(domain)
+    if not domain or is_trusted(domain):
+        return False
+    return not any(domain == each or domain.endswith(f".{each}") for each in known if each)
 
 
 def is_cheap(domain: str) -> bool:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 
+import ahocorasick_rs
+
 from sensors.portal.spelling import fold, joined, plain_letters, unleet
 
 _TABLE = Path(__file__).parent / "tables" / "defacer_signs.tsv"
@@ -35,12 +37,32 @@ class Signs:
 
 
 @cache
-def _signs() -> tuple[tuple[str, float, tuple[str, ...], re.Pattern[str]], ...]:
-    rows = (line.split("\t") for line in _TABLE.read_text(encoding="utf-8").splitlines()[1:] if line)
-    return tuple(
-        (name, float(weight), tuple(plain_letters(hint) for hint in hints.split("|")), _compiled(pattern))
-        for name, weight, hints, pattern in rows
-    )
+def _rows() -> list[list[str]]:
+    return [line.split("\t") for line in _TABLE.read_text(encoding="utf-8").splitlines()[1:] if line]
+
+
+@cache
+def _signs() -> tuple[tuple[str, float, re.Pattern[str]], ...]:
+    return tuple((name, float(weight), _compiled(pattern)) for name, weight, _, pattern in _rows())
+
+
+@cache
+def _hints() -> tuple[ahocorasick_rs.AhoCorasick, tuple[int, ...]]:
+    """What a text must contain for a sign to be in it, all searched at once; and whose hint each one is."""
+    pairs = [(plain_letters(hint), row) for row, cells in enumerate(_rows()) for hint in cells[2].split("|")]
+    return ahocorasick_rs.AhoCorasick([hint for hint, _ in pairs]), tuple(row for _, row in pairs)
+
+
+def _likely(plain: str) -> list[int]:
+    """Which signs may stand in a text."""
+    machine, rows = _hints()
+    found = machine.find_matches_as_indexes(plain, overlapping=True)
+    return sorted({rows[index] for index, _, _ in found})
+
+
+def may_be_signed(text: str) -> bool:
+    """Whether it is worth a look at the single lines of a text."""
+    return bool(_likely(unleet(joined(fold(text)))))
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:
@@ -64,8 +86,9 @@ def find_signs(text: str) -> Signs:
     plain = unleet(joined(fold(bare)))
     names: dict[str, None] = {}
     left = 1.0
-    for name, weight, hints, pattern in _signs():
-        if any(hint in plain for hint in hints) and pattern.search(plain):
+    signs = _signs()
+    for name, weight, pattern in (signs[row] for row in _likely(plain)):
+        if pattern.search(plain):
             names[name] = None
             left *= 1.0 - weight
     about = len(_ABOUT.findall(plain[:20_000])) if names else 0

@@ -25,6 +25,7 @@ _BLOCK_ALONE = 0.75
 _DRESSED = 0.7
 """How much a word weighs at least that is spelled so as to be missed by filters."""
 _LONG = 5
+_TITLED = 0.5
 _SAID = 0.65
 """A link's words by themselves: newspapers link to their own pages on betting, too."""
 _BRAND = re.compile(
@@ -173,8 +174,14 @@ def spam_among(blocks: Iterable[Block], links: Iterable[Link], *, head: str = ""
     text_score = _weight(in_shown) * _calm(shown, in_shown)
     densest, disguised = _densest(texts) if in_shown else (0.0, False)
     buried_score = _together(_often(weight * 1.2, count) for weight, count in in_buried.values())
+    folded_head = fold(head)
+    in_head = words_in(folded_head) if head else {}
+    named = _TITLED if _weight(in_head) * _calm(folded_head, in_head) >= _TITLED else 0.0
     listed = 0.85 if _is_brand_list(shown) else 0.0
-    score = _together([max(text_score, densest), buried_score, linked, listed, 0.6 if disguised else 0.0])
+    shown_score = max(text_score, densest)
+    if shown_score < _TITLED:  # a title by itself stands in no block
+        named = 0.0
+    score = _together([shown_score, buried_score, linked, listed, named, 0.6 if disguised else 0.0])
     together = {**in_shown, **in_buried}
     return Spam(
         score=round(score, 3),

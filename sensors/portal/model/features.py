@@ -7,6 +7,7 @@ the model file. Hot path: plain dicts.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
@@ -14,12 +15,32 @@ from zlib import crc32
 
 from sensors.portal.page import Page
 from sensors.portal.signs import find_signs
-from sensors.portal.spelling import fold, unleet
+from sensors.portal.spelling import fold, joined, unleet
 
 BITS = 14
 _MASK = (1 << BITS) - 1
 _TEXT = 4_000
-_SIGNED_TITLE = 0.7
+_SIGNED_TITLE = 0.65
+_SIGNED_LINE = 0.65
+_LINE, _BLOCKS = 110, 1_500
+_SHORT, _BRIEF, _TOPIC_TEXT, _PER_THOUSAND = 200, 2_000, 12_000, 1.0
+_TOPICAL, _AT_LENGTH = 2, 6
+_OWN_TITLE = re.compile(
+    r"\A\W{0,12}(?:(?:hack(?:ed)?|defaced?|pwned|owned|rooted) by|(?:da )?bi (?:hack|hac|chiem quyen) boi)\b"
+)
+"""No report begins its title so."""
+_TOPIC = re.compile(
+    r"\b(?:security|cyber\w*|vulnerab\w*|malware|ransomware|tutorial|ctf|challenge|pentest\w*|exploits?|"
+    r"phishing|breach\w*|attackers?|attacks?|hackers?|hackerlar|hacking|hacks|defacements?|defaced|forum|"
+    r"an toan thong tin|an ninh mang|lo hong|tin tac|ke tan cong|ma doc|dien tap|bi tan cong|tan cong mang|"
+    r"peretas|diretas|piratas)\b"
+)
+_REPORT = re.compile(
+    r"\b(?:according to|reported|reports?|police|said|says|investigat\w+|officials?|researchers?|claimed|"
+    r"published|chuyen gia|cong an|khuyen cao|canh bao|dieu tra|huong dan|bai giang|theo|cho biet|ghi nhan|"
+    r"ra soat|co quan chuc nang|de nghi|polisi|menyelidiki|policia|informo|polizei|laut|selon|enquete|"
+    r"yetkili\w*|sorusturma)\b"
+)
 _STEPS = (0, 1, 3, 8, 20, 50, 120, 300, 800, 2000, 6000, 20000)
 _LIKED = tuple((Path(__file__).parent / "liked.txt").read_text(encoding="utf-8").splitlines())
 """What defacers like to build with, as it stands in the source."""
@@ -79,6 +100,7 @@ def features_of(page: Page) -> dict[int, float]:
     found = features_of_text(f"{page.title}\n{page.text}")
     _weighed(tokens_of_text(page.title, "t"), 1.0, found)
     _weighed(tokens_of_build(page), 2.0, found)
+    _weighed([f"reports:{reports(f'{page.title} {page.text}')}"], 1.0, found)
     buried = [block.text for block in page.blocks if block.hidden]
     if buried:
         signs = find_signs("\n".join(buried)[:20_000])
@@ -87,10 +109,39 @@ def features_of(page: Page) -> dict[int, float]:
 
 
 def how_signed(page: Page) -> int:
-    """Whether a defacer's sentence stands in the page: 0 nowhere, 1 somewhere (also hidden), 2 its title."""
+    """Whether a defacer's sentence stands in the page.
+
+    0 nowhere; 1 somewhere (also hidden), or in a report; 2 as the title, or as a short line of its own.
+    """
+    texts = [page.title, *(block.text for block in page.blocks)]
+    everything = "\n".join(texts)
+    if not find_signs(everything).names:
+        return 0
+    if _OWN_TITLE.search(unleet(joined(fold(page.title)))):
+        return 2
+    if reports(everything):
+        return 1
     if find_signs(page.title).score >= _SIGNED_TITLE:
         return 2
-    return int(bool(find_signs("\n".join([page.title, *(block.text for block in page.blocks)])).names))
+    short = (block.text for block in page.blocks[:_BLOCKS] if len(block.text) <= _LINE and not block.hidden)
+    own = (text for text in short if not text.endswith("?"))
+    return 2 if any(find_signs(text).score >= _SIGNED_LINE for text in own) else 1
+
+
+def reports(text: str) -> bool:
+    """The text is about attacks, at some length: news, advice, lessons.
+
+    >>> reports("Hacked by X")
+    False
+    """
+    if len(text) < _SHORT:
+        return False
+    folded = fold(text[:_TOPIC_TEXT])
+    topic, told = len(_TOPIC.findall(folded)), len(_REPORT.findall(folded))
+    if topic * 1000 < _PER_THOUSAND * len(folded):
+        return False
+    needed = 1 if len(folded) < _BRIEF else _TOPICAL
+    return topic >= _AT_LENGTH or (topic >= needed and told >= _TOPICAL)
 
 
 def settled(score: float, signed: int) -> float:

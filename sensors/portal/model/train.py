@@ -3,8 +3,9 @@
     python -m sensors.portal.model.train PAGES [--write]
 
 PAGES is the unpacked folder of labelled pages with its MANIFEST.tsv. Logistic regression by AdaGrad over
-hashed features, in plain Python; defaced pages in Vietnamese are made here from our own phrases, since the
-labelled ones have none. With `--write` the model file beside this script is written from all pages.
+hashed features, in plain Python; defaced pages in Vietnamese, and lines in intact pages, are made here from
+our own phrases, since the labelled ones have none. With `--write` the model file beside this script is
+written from all pages.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from pathlib import Path
 from random import Random
 
 from sensors.portal.model.features import BITS, features_of, features_of_text, how_signed, settled
-from sensors.portal.model.vietnamese import defaced_pages, honest_pages
+from sensors.portal.model.made import LANGUAGES, defaced_in_place, defaced_pages, honest_pages
 from sensors.portal.walk import parse_page
 
 MODEL = Path(__file__).parent / "defaced.json"
@@ -32,6 +33,7 @@ _FOLDS = 5
 _URL = "https://portal.example/"
 _SMALL = 0.02
 _CALLED = 0.5
+_IN_PLACE = "made_in_place"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,7 @@ class Example:
     """Whether a defacer's sentence stands in it, as `how_signed` says."""
     weight: float = 1.0
     name: str = ""
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,9 +80,13 @@ def read_examples(folder: Path) -> Iterator[Example]:
             weight = 0.5 if is_text else 4.0 if defaced else 1.0
             group = "texts" if is_text else row["repo"]
             yield Example(features=found, defaced=defaced, group=group, kind=row["label"], weight=weight,
-                          signed=1 if is_text else how_signed(page), name=row["file"])  # fmt: skip
-    yield from _made(defaced_pages(), kind="made_vi", defaced=True)
-    yield from _made(honest_pages(), kind="made_honest_vi", defaced=False)
+                          signed=1 if is_text else how_signed(page), name=row["file"],
+                          language=row["language"])  # fmt: skip
+    for language in LANGUAGES:
+        yield from _made(defaced_pages(150, language=language), kind=f"made_{language}", defaced=True)
+        # a line in an intact portal is for the signs to tell: learned from, it makes portals look defaced
+        yield from _made(defaced_in_place(language=language), kind=_IN_PLACE, defaced=True)
+        yield from _made(honest_pages(250, language=language), kind=f"made_honest_{language}", defaced=False)
 
 
 def _made(pages: Iterable[tuple[str, str]], *, kind: str, defaced: bool) -> Iterator[Example]:
@@ -96,7 +103,7 @@ def train(examples: Sequence[Example], seed: int = 7) -> Model:
     weights = [0.0] * (1 << BITS)
     seen = [1e-6] * (1 << BITS)
     bias, bias_seen = 0.0, 1e-6
-    order = list(examples)
+    order = [example for example in examples if example.kind != _IN_PLACE]
     for _ in range(_EPOCHS):
         chance.shuffle(order)
         for example in order:
@@ -144,7 +151,26 @@ def tell(scored: Iterable[tuple[Example, float]], threshold: float) -> None:
         kinds.setdefault(example.kind, []).append(score)
     for kind, scores in sorted(kinds.items()):
         hits = sum(1 for score in scores if score >= threshold)
-        sys.stdout.write(f"{kind:14} called defaced at {threshold}: {interval(hits, len(scores))}\n")
+        sys.stdout.write(f"{kind:20} called defaced at {threshold}: {interval(hits, len(scores))}\n")
+
+
+def tell_languages(scored: Iterable[tuple[Example, float]]) -> None:
+    """Print, by language and by repository, how many are called rightly."""
+    rows: dict[str, list[bool]] = {}
+    groups: dict[str, set[str]] = {}
+    missed: dict[str, set[str]] = {}
+    for example, score in scored:
+        right = (score >= _CALLED) == example.defaced
+        kind = "defaced" if example.defaced else "honest"
+        rows.setdefault(f"{kind} in {example.language}", []).append(right)
+        if not right:
+            missed.setdefault(kind, set()).add(example.group)
+        groups.setdefault(kind, set()).add(example.group)
+    for name, right in sorted(rows.items()):
+        sys.stdout.write(f"{name:20} called rightly: {interval(sum(right), len(right))}\n")
+    for kind, all_of in sorted(groups.items()):
+        whole = len(all_of - missed.get(kind, set()))
+        sys.stdout.write(f"{kind} repositories without an error: {interval(whole, len(all_of))}\n")
 
 
 def write(model: Model, path: Path) -> None:
@@ -165,6 +191,7 @@ def main(arguments: Sequence[str]) -> int:
     scored = cross_validate(examples)
     for threshold in (0.3, _CALLED, 0.8):
         tell(scored, threshold)
+    tell_languages(item for item in scored if not item[0].kind.startswith("made"))
     wrong = [
         (round(score, 3), item.kind, item.name)
         for item, score in scored
