@@ -35,7 +35,16 @@ BOOKKEEPING = frozenset({
 """Fields that keyword searches leave out: what we wrote about the event, not what the source said."""
 
 _NUMBER = re.compile(r"[+-]?[0-9]{1,300}(\.[0-9]{1,300})?", re.ASCII)
-_COMPARE = {"lt": operator.lt, "lte": operator.le, "gt": operator.gt, "gte": operator.ge, "neq": operator.ne}
+_COMPARE = {
+    "eq": operator.eq,
+    "lt": operator.lt,
+    "lte": operator.le,
+    "gt": operator.gt,
+    "gte": operator.ge,
+    "neq": operator.ne,
+}
+
+_SIGNS = {"eq": "=", "lt": "<", "lte": "<=", "gt": ">", "gte": ">=", "neq": "!="}
 
 
 def matches(part: Tree, event: Event) -> bool:
@@ -101,7 +110,8 @@ def _answers(atom: tree.Atom, value: Any) -> bool:  # noqa: C901, PLR0911 - one 
             number = number_of(value)
             return number is not None and _COMPARE[atom.op](number, atom.number)
         case tree.TimePart():
-            return time_part(value, atom.part) == atom.number
+            found = time_part(value, atom.part)
+            return found is not None and _COMPARE[atom.op](found, atom.number)
         case _:
             return False
 
@@ -275,9 +285,8 @@ def pattern_of(atom: tree.Atom) -> str:  # noqa: C901, PLR0911 - one case a kind
         case tree.Cidr():
             return atom.network
         case tree.Compare():
-            signs = {"lt": "<", "lte": "<=", "gt": ">", "gte": ">=", "neq": "!="}
-            return f"{signs[atom.op]} {atom.number}"
+            return f"{_SIGNS[atom.op]} {atom.number}"
         case tree.TimePart():
-            return f"{atom.part} {atom.number}"
+            return f"{atom.part} {_SIGNS[atom.op]} {atom.number}"
         case tree.FieldRef():
             return f"same as {atom.other}"

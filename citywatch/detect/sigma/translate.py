@@ -116,11 +116,18 @@ def _value(field: str, value: SigmaType, name_of: FieldName) -> Tree:  # noqa: C
         case SigmaCIDRExpression():
             return tree.Cidr(field, str(value.network))
         case SigmaCompareExpression():
-            return tree.Compare(field, value.op.name.lower(), value.number.number)
+            return _compared(field, value)
         case SigmaFieldReference():
             return tree.FieldRef(field, name_of(value.field), value.starts_with, value.ends_with)
         case _:
             raise Refused(f"a value of kind {type(value).__name__} is not supported")
+
+
+def _compared(field: str, value: SigmaCompareExpression) -> Tree:
+    op, number = value.op.name.lower(), value.number
+    if isinstance(number, SigmaTimestampPart):  # `UtcTime|hour|gte: 20`
+        return tree.TimePart(field, number.timestamp_part.name.lower(), number.number, op)
+    return tree.Compare(field, op, number.number)
 
 
 def _keyword(value: SigmaType) -> Tree:

@@ -137,11 +137,15 @@ class Compare(Node, frozen=True, gc=False):
 
 
 class TimePart(Node, frozen=True, gc=False):
-    """The field holds a time (read in UTC) whose minute, hour, day, week, month or year is this."""
+    """The field holds a time (read in UTC) whose minute, hour, day, week, month or year is this.
+
+    With `op` (lt, lte, gt, gte, neq): is less or more than this.
+    """
 
     field: str
     part: str
-    number: int
+    number: int | float
+    op: str = "eq"
 
 
 class FieldRef(Node, frozen=True, gc=False):

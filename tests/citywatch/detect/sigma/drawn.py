@@ -54,7 +54,7 @@ atoms: st.SearchStrategy[Tree] = st.one_of(
     st.builds(tree.Cidr, fields, st.sampled_from(["10.0.0.0/8", "2001:db8::/32", "0.0.0.0/0"])),
     st.builds(tree.Compare, fields, st.sampled_from(["lt", "lte", "gt", "gte", "neq"]), st.integers(-3, 3)),
     st.builds(tree.TimePart, fields, st.sampled_from(["minute", "hour", "day", "week", "month", "year"]),
-              st.sampled_from([5, 8, 22, 47, 11, 2026])),
+              st.sampled_from([5, 8, 22, 47, 11, 2026]), st.sampled_from(["eq", "lt", "gte", "neq"])),
     st.builds(tree.FieldRef, fields, fields, st.booleans(), st.booleans()),
 )  # fmt: skip
 trees: st.SearchStrategy[Tree] = st.recursive(

@@ -85,3 +85,11 @@ def test_what_has_no_exact_meaning_is_refused_by_name(detection: dict[str, Any],
                 "logsource": {"product": "windows"}, "detection": detection}  # fmt: skip
     (refusal,) = load_file(orjson.dumps(document), "meaning.yml").refusals
     assert said in f"{refusal.what} {refusal.hint}"
+
+
+def test_an_expression_that_runs_away_elsewhere_is_answered_here() -> None:
+    rule = rule_of({"s": {"A|re": "^(a+)+$"}, "condition": "s"})
+    engine = Engine([rule])
+    for data, fires in ((50_000 * "a", True), (50_000 * "a" + "b", False)):
+        assert oracle.matches(rule.tree, flat({"A": data})) is fires
+        assert bool(engine.hits(flat({"A": data}))) is fires
