@@ -129,6 +129,7 @@ def _end(house: House, record: Record, progress: Progress) -> None:
     """What is done once everybody was scanned; may be done again after a kill."""
     from console.claims import check_due
     from console.habits import look_back
+    from console.lookalikes import look_again
     from console.morning import tell
     from console.web import once
 
@@ -137,6 +138,7 @@ def _end(house: House, record: Record, progress: Progress) -> None:
     asked = check_due(house)
     ended = house.indicators.expire(stamp(now))
     habits = look_back(house)
+    alike = look_again(house)
     once.forget(house.store, house.clock)
     oldest = (now - timedelta(days=house.settings.retention.days)).date().isoformat()
     dropped = house.store.drop_before(oldest)
@@ -153,6 +155,7 @@ def _end(house: House, record: Record, progress: Progress) -> None:
         "advisories_looked_at": proven,
         "indicators_ended": ended,
         "habits": habits,
+        "lookalikes": alike,
     }
     doc["morning"] = tell(house, doc)
     house.store.put_if("night", str(doc["day"]), doc, record.version)

@@ -17,6 +17,7 @@ from console.cli import (
     indicators,
     installation,
     look,
+    lookalikes,
     measures,
     network,
     playbooks,
@@ -103,6 +104,7 @@ app.command(rich_help_panel=_WORK)(reports.report)
 app.add_typer(audit.audit, name="audit", rich_help_panel=_WORK)
 app.add_typer(register.portals, name="portals", rich_help_panel=_WORK)
 register.portals.command("care")(portal_care.care)
+register.portals.add_typer(lookalikes.lookalikes, name="lookalikes")
 register.portals.add_typer(vulnerabilities.vulnerabilities, name="vulnerabilities")
 register.portals.command("night")(portal_care.night)
 register.portals.command("faces")(portal_care.faces)
