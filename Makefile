@@ -13,7 +13,7 @@ setup-dev: .venv/.installed-dev
 	@touch $@
 
 .venv/.installed-dev: .venv/.installed
-	@$(RUN)/pip install -q -c constraints.txt -e ".[sigma-cli,pictures]" --group dev
+	@$(RUN)/pip install -q -c constraints.txt -e ".[sigma-cli,pictures,chat]" --group dev
 	@touch $@
 
 # Chromium by apt and Elasticsearch by Maven, where they can be had; one clear line where not.

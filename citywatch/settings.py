@@ -97,6 +97,11 @@ class LookUp:
     resolver_port: int = 53
     geo_file: Path | None = None
     """CSV: network,country,asn,name."""
+    rdap_url: str = ""
+    """An RDAP server that leads on to the right registry, for domains and addresses."""
+    allow_private: bool = False
+    """The RDAP server may be in a private network."""
+    allow_loopback: bool = False
     timeout_s: float = 5.0
 
 
@@ -113,6 +118,42 @@ class Handover:
     iris_customer: int = 1
     timeout_s: float = 20.0
     ca_file: str = ""
+    allow_private: bool = False
+    allow_loopback: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chat:
+    """Channels that Apprise reaches."""
+
+    channels: dict[str, str] = field(default_factory=dict[str, str])
+    """Name to address: `{ truc = "matrixs://user:pass@chat.hanoi.gov.vn/#truc" }`."""
+    schemes: tuple[str, ...] = ("matrixs", "msteams", "slack", "mmosts", "rockets", "ntfys", "jsons")
+    """Only these are used."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Maintenance:
+    """The hook that puts a portal behind its maintenance page. An empty URL switches it off."""
+
+    url: str = ""
+    secret: str = ""
+    """Signs each body: header `X-CityWatch-Signature: sha256=<hex>`."""
+    timeout_s: float = 15.0
+    ca_file: str = ""
+    allow_private: bool = False
+    allow_loopback: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Escape:
+    """What playbooks may do beyond the actions that there are. Empty: nothing."""
+
+    commands: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """Name to program and its first arguments: `{ isolate = ["/usr/local/sbin/isolate"] }`."""
+    http: tuple[str, ...] = ()
+    """URLs under which requests may be sent."""
+    timeout_s: float = 30.0
     allow_private: bool = False
     allow_loopback: bool = False
 
@@ -323,6 +364,9 @@ class Settings:
     lookup: LookUp = field(default_factory=LookUp)
     handover: Handover = field(default_factory=Handover)
     advisories: Advisories = field(default_factory=Advisories)
+    chat: Chat = field(default_factory=Chat)
+    maintenance: Maintenance = field(default_factory=Maintenance)
+    escape: Escape = field(default_factory=Escape)
     fetch: Fetch = field(default_factory=Fetch)
     pictures: Pictures = field(default_factory=Pictures)
     journal: JournalSettings = field(default_factory=JournalSettings)
@@ -397,6 +441,9 @@ _SECTIONS: dict[str, type] = {
     "lookup": LookUp,
     "handover": Handover,
     "advisories": Advisories,
+    "chat": Chat,
+    "maintenance": Maintenance,
+    "escape": Escape,
     "fetch": Fetch,
     "pictures": Pictures,
     "journal": JournalSettings,
@@ -414,6 +461,7 @@ _LISTS = frozenset(
     {
         *("inputs", "interfaces", "never", "second_factor", "scopes", "mail_to", "morning_to", "senders"),
         *("syslog_udp", "syslog_tcp", "syslog_tls", "netflow", "sflow", "allowed"),
+        *("schemes", "http"),
     }
 )
 """Settings that an environment variable gives with commas between."""

@@ -205,8 +205,13 @@ class House:
             self.store,
             self.clock,
             self.evidence,
-            recheck=self._recheck,
-            about=self._about,
+            responders.Help(
+                recheck=self._recheck,
+                about=self._about,
+                capture=self._capture,
+                draft=self._draft,
+                keep=self.evidence.keep,
+            ),
         )
 
     @cached_property
@@ -228,6 +233,20 @@ class House:
         from console.software import software_now
 
         return software_now(self, kind, asset)
+
+    def _capture(self, portal_id: str) -> Mapping[str, Any]:
+        from console.software import capture
+
+        return capture(self, portal_id)
+
+    def _draft(self, ticket_id: str, name: str, form: str) -> bytes:
+        from console.cases import read_ticket
+        from console.reports import Source, print_ticket
+
+        source = Source(
+            settings=self.settings, clock=self.clock, store=self.store, sla=self.sla, law=self.law
+        )
+        return print_ticket(source, read_ticket(self, ticket_id), name, form)
 
     def _about(self, value: str) -> Sequence[Indicator]:
         return self.warnings.about(value)

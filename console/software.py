@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from citywatch.clock import stamp
 from citywatch.model import Event, Portal
+from citywatch.ports import Keep
 from console.registry import portal_of
 
 if TYPE_CHECKING:
@@ -35,9 +36,6 @@ def software_now(house: House, kind: str, asset: str) -> Mapping[str, Any]:
 
     Gives `available`, `software` (`name/version`) and `error`.
     """
-    from sensors.portal.view import DESKTOP
-    from sensors.portal.visit import Budget, PortalSensor
-
     if kind == "system":
         record = house.store.get("system", asset)
         url = str(record.doc.get("url", "")) if record else ""
@@ -46,21 +44,40 @@ def software_now(house: House, kind: str, asset: str) -> Mapping[str, Any]:
         portal = Portal(id=asset, url=url, name=asset, agency="")
     else:
         portal = portal_of(house, asset)
+    seen = _first_page(house, portal, house.evidence.keep)
+    if seen is None:
+        return {"available": False, "software": [], "error": "the visit broke"}
+    return {"available": seen.available, "software": software_told(seen.events), "error": seen.error}
+
+
+def capture(house: House, portal_id: str) -> Mapping[str, Any]:
+    """Keep a portal's first page as it is now: `kept` (hashes), `url`, `error`."""
+    kept: list[str] = []
+
+    def keep(raw: bytes, media_type: str) -> str:
+        sha256 = house.evidence.keep(raw, media_type)
+        kept.append(sha256)
+        return sha256
+
+    portal = portal_of(house, portal_id)
+    seen = _first_page(house, portal, keep)
+    error = "the visit broke" if seen is None else seen.error
+    return {"kept": list(dict.fromkeys(kept)), "url": portal.url, "error": error}
+
+
+def _first_page(house: House, portal: Portal, keep: Keep) -> Visit | None:
+    from sensors.portal.view import DESKTOP
+    from sensors.portal.visit import Budget, PortalSensor
+
     budget = Budget(views=(DESKTOP,), inner_pages=0, probes=False, total_s=60.0)
     seen: list[Visit] = []
 
     async def look() -> None:
-        sensor = PortalSensor(house.settings.fetch, house.clock, keep=house.evidence.keep, budget=budget)
+        sensor = PortalSensor(house.settings.fetch, house.clock, keep=keep, budget=budget)
         try:
             await sensor.visit_many([portal], {}, seen.append, report=house.pulse.problem)
         finally:
             await sensor.close()
 
     asyncio.run(look())
-    if not seen:
-        return {"available": False, "software": [], "error": "the visit broke"}
-    return {
-        "available": seen[0].available,
-        "software": software_told(seen[0].events),
-        "error": seen[0].error,
-    }
+    return seen[0] if seen else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from citywatch.clock import Clock
@@ -13,20 +14,27 @@ from citywatch.respond.lifecycle import Numbering
 from citywatch.settings import Settings
 from responders.blocklist import AddBlock, RemoveBlock
 from responders.calendar import CalendarEntry
+from responders.capture import Capture, CaptureEvidence
+from responders.chat import NotifyChat
+from responders.escape import RunCommand, SendRequest
 from responders.iris import HandToIris
 from responders.lookup_asset import LookUpAsset
 from responders.lookup_dns import LookUpDns
 from responders.lookup_geo import LookUpGeo
 from responders.lookup_history import LookUpHistory
 from responders.lookup_indicator import About, LookUpIndicator
+from responders.lookup_rdap import LookUpRdap
 from responders.mail import NotifyMail
+from responders.maintenance import MaintenancePage
 from responders.misp import ExportMisp
 from responders.portal import RecheckPortal
+from responders.report_draft import Draft, DraftReport, Keep
 from responders.stix import ExportStix
 from responders.telegram import NotifyTelegram
 from responders.thehive import HandToTheHive
 from responders.ticket import AssignTicket, CloseAlert, CommentTicket, Described, OpenTicket
 from responders.ticket_end import CloseTicket
+from responders.ticket_merge import MergeTicket
 from responders.webhook import NotifyWebhook
 
 Recheck = Callable[[str], Mapping[str, Any]]
@@ -62,8 +70,27 @@ ALL: Final = (
     HandToTheHive,
     HandToIris,
     CalendarEntry,
+    MergeTicket,
+    LookUpRdap,
+    CaptureEvidence,
+    DraftReport,
+    NotifyChat,
+    MaintenancePage,
+    RunCommand,
+    SendRequest,
 )
 """Every kind of responder."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Help:
+    """What of the rest of the house some responders need; what is absent they say."""
+
+    recheck: Recheck | None = None
+    about: About | None = None
+    capture: Capture | None = None
+    draft: Draft | None = None
+    keep: Keep | None = None
 
 
 def build(
@@ -71,10 +98,10 @@ def build(
     store: Store,
     clock: Clock,
     evidence: EvidenceReader,
-    recheck: Recheck | None = None,
-    about: About | None = None,
+    given: Help | None = None,
 ) -> dict[str, Responder]:
     """Make the responders of one installation, by the action that playbooks name."""
+    given = given or Help()
     numbering = Numbering(organisation=settings.organisation, timezone=settings.timezone)
     loopback = settings.fetch.allow_loopback
     blocks = BlockList(store=store, clock=clock, never=settings.blocking.never)
@@ -86,12 +113,12 @@ def build(
         CloseAlert(store=store, clock=clock),
         NotifyMail(settings=settings.mail, clock=clock, evidence=evidence.get),
         NotifyWebhook(store=store, clock=clock, settings=settings.webhook, allow_loopback=loopback),
-        RecheckPortal(recheck=recheck),
+        RecheckPortal(recheck=given.recheck),
         CloseTicket(store=store, clock=clock),
         NotifyTelegram(settings=settings.telegram),
         AddBlock(blocks=blocks, hours=settings.blocking.hours),
         RemoveBlock(blocks=blocks),
-        LookUpIndicator(about=about),
+        LookUpIndicator(about=given.about),
         LookUpAsset(catalogue=Catalogue(store)),
         LookUpHistory(store=store, clock=clock),
         LookUpDns(settings=settings.lookup),
@@ -101,5 +128,13 @@ def build(
         HandToTheHive(store=store, settings=settings.handover),
         HandToIris(store=store, settings=settings.handover),
         CalendarEntry(clock=clock, folder=exports),
+        MergeTicket(store=store, clock=clock),
+        LookUpRdap(settings=settings.lookup),
+        CaptureEvidence(store=store, clock=clock, capture=given.capture, describe=evidence.describe),
+        DraftReport(store=store, clock=clock, draft=given.draft, keep=given.keep),
+        NotifyChat(settings=settings.chat),
+        MaintenancePage(store=store, clock=clock, settings=settings.maintenance),
+        RunCommand(settings=settings.escape),
+        SendRequest(settings=settings.escape),
     )
     return {responder.name: responder for responder in made}

@@ -6,7 +6,6 @@ The body is JSON; `X-CityWatch-Signature: sha256=<hex>` is the HMAC of the body 
 
 from __future__ import annotations
 
-import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from citywatch.clock import Clock, stamp
 from citywatch.errors import ActionFailed
 from citywatch.model import from_doc, to_doc
 from citywatch.ports import Effect, Order, Store
-from citywatch.respond.post import NotSent, Reach, send
+from citywatch.respond.post import NotSent, Reach, send, signature
 from citywatch.respond.run import Run
 from citywatch.settings import Webhook
 
@@ -76,12 +75,3 @@ class NotifyWebhook:
             alert["severity"] = run.alert.severity.name
             message |= {"alert": alert, "ticket_id": run.ticket_id, "playbook": run.playbook}
         return message
-
-
-def signature(secret: str, body: bytes) -> str:
-    """What a receiver compares: HMAC-SHA-256 of the body.
-
-    >>> signature("s", b"{}")
-    'sha256=143ca8d517ba1b181025d732b1cf275d90104fca57bb02a565542978aa18c4b6'
-    """
-    return "sha256=" + hmac.new(secret.encode(), body, "sha256").hexdigest()
