@@ -242,9 +242,18 @@ def _listening(house: House) -> Iterator[tuple[str, str, str]]:
     rows = {(row["protocol"], row["where"]): row for row in status_of_all(house)}
     for key in ((protocol, str(place)) for protocol, each in places.items() for place in each):
         row = rows.get(key, {"protocol": key[0], "where": key[1], "messages": 0})
+        advice = next((told for loss, told in _LISTEN_ADVICE.items() if row.get(loss)), "")
         lost = any(row.get(loss) for loss in LOSSES)
-        advice = "raise [listen] receive_mib, most_held, longest, or have fewer machines send" if lost else ""
         yield ("warning" if lost else "well"), line_of(row), advice
+
+
+_LISTEN_ADVICE = {
+    "kernel_dropped": "raise [listen] receive_mib and most_held, or have fewer machines send",
+    "too_long": "raise [listen] longest",
+    "lost_flows": "the network or the exporter lost them: look at the link between, and at the exporter's queue",
+    "lost_datagrams": "the network or the exporter lost them: look at the link between, and at the exporter",
+    "undecoded": "the health page says who sent what cannot be read",
+}
 
 
 def _service(house: House) -> Iterator[tuple[str, str, str]]:

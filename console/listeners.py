@@ -15,9 +15,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Protocol
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from citywatch.errors import SettingsError
 from citywatch.model import Event, Problem
 from sensors.arrive.place import Endpoint, Limits, endpoint, tls_context
 from sensors.arrive.receiver import Message, Receiver
@@ -266,12 +268,19 @@ def _inlet(name: str, places: list[Endpoint], settings: Settings, notes: Notes, 
         tls: ssl.SSLContext | None = None
         if any(place.kind == "tls" for place in places):
             tls = tls_context(listen.certificate, listen.key, listen.client_ca)
-        timezone = listen.timezone or settings.timezone
+        timezone = _zone(listen.timezone or settings.timezone)
         return Inlet(name, Receiver(places, limits, tls=tls), lambda: Arrived(timezone), notes, report=report)
     from sensors.arrive.flows import Flows
 
     receiver = Receiver(places, limits, text=False)
     return Inlet(name, receiver, lambda: Flows(name, report), notes, report=report)
+
+
+def _zone(name: str) -> str:
+    try:
+        return ZoneInfo(name).key
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise SettingsError(f"[listen] timezone: no time zone is called '{name}'") from None
 
 
 def of_house(house: House) -> list[Inlet]:

@@ -89,13 +89,22 @@ class Counts:
     """Open now."""
 
 
+_BOUNDS = (
+    *("longest", "most_held", "most_held_bytes", "most_connections", "most_per_sender"),
+    *("open_s", "idle_s", "receive_mib"),
+)
+
+
 def check(limits: Limits) -> None:
     """See that limits can be kept to.
 
     Raises:
-        SettingsError: a network is none.
+        SettingsError: a network is none, or a bound leaves room for nothing.
     """
     networks(limits.allowed)
+    for name in _BOUNDS:
+        if getattr(limits, name) <= 0:
+            raise SettingsError(f"[listen] {name} = {getattr(limits, name)}: give a number over 0")
 
 
 def networks(texts: Sequence[str]) -> tuple[IPv4Network | IPv6Network, ...]:

@@ -27,7 +27,7 @@ from typing import Any, NamedTuple, cast
 
 from citywatch.errors import SettingsError
 from sensors.arrive.frames import Frames
-from sensors.arrive.place import Counts, Endpoint, Limits, networks
+from sensors.arrive.place import Counts, Endpoint, Limits, check, networks
 
 _AT_ONCE = 256
 """Datagrams that are read before anybody else gets a turn."""
@@ -158,6 +158,7 @@ class Receiver:
         tls: ssl.SSLContext | None = None,
         text: bool = True,
     ) -> None:
+        check(limits)
         self.limits = limits
         self._tls = tls
         self._text = text

@@ -152,6 +152,11 @@ def test_wrong_settings_are_told_before_anything_is_listened_to(tmp_path: Path) 
     settings = load_settings(tmp_path, environ={}, overrides={"listen": {"syslog_tls": ["127.0.0.1:0"]}})
     with pytest.raises(SettingsError, match="needs certificate"):
         open_inlets(settings, Notebook(), lambda _: None)
+    settings = load_settings(
+        tmp_path, environ={}, overrides={"listen": {"syslog_tcp": ["127.0.0.1:0"], "timezone": "Mars"}}
+    )
+    with pytest.raises(SettingsError, match="no time zone is called 'Mars'"):
+        open_inlets(settings, Notebook(), lambda _: None)
 
 
 # -- the service -----------------------------------------------------------------------------------------

@@ -27,6 +27,11 @@ def test_networks_are_read_or_refused() -> None:
         check(Limits(allowed=("here",)))
 
 
+def test_a_bound_that_leaves_room_for_nothing_is_refused() -> None:
+    with pytest.raises(SettingsError, match="most_held = 0: give a number over 0"):
+        check(Limits(most_held=0))
+
+
 def test_tls_files_that_are_missing_or_wrong_are_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="needs certificate"):
         tls_context("", "")
