@@ -250,8 +250,8 @@ def _listening(house: House) -> Iterator[tuple[str, str, str]]:
 _LISTEN_ADVICE = {
     "kernel_dropped": "raise [listen] receive_mib and most_held, or have fewer machines send",
     "too_long": "raise [listen] longest",
-    "lost_flows": "the network or the exporter lost them: look at the link between, and at the exporter's queue",
-    "lost_datagrams": "the network or the exporter lost them: look at the link between, and at the exporter",
+    "lost_flows": "the network or the exporter lost them: look at the link and at its queue",
+    "lost_datagrams": "the network or the exporter lost them: look at the link and at its queue",
     "undecoded": "the health page says who sent what cannot be read",
 }
 
