@@ -241,5 +241,14 @@ def _code_id(code: str) -> str:
 
 
 def write_audit(store: Store, clock: Clock, by: str, what: str, about: str) -> None:
-    """Note who did what to what; a later change of it is found (`respond.audit`)."""
-    audit.append(store, clock, by=by, what=what, about=about)
+    """Note who did what to what, in one line; a later change of it is found (`respond.audit`)."""
+    audit.append(store, clock, by=one_line(by), what=what, about=one_line(about))
+
+
+def one_line(text: str) -> str:
+    """A text whose control characters, line ends among them, cannot pretend to be further lines.
+
+    >>> one_line("lan" + chr(10) + "admin login")
+    'lan�admin login'
+    """
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text[:2000])

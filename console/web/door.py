@@ -260,7 +260,7 @@ BAD_NOTES = {
     "factor_wrong", "factor_stale", "factor_needed", "passkey_wrong", "oidc_refused", "oidc_failed",
     "rule_unsound", "rule_long", "invite_gone", "proof_missing", "too_soon", "recheck_bad", "recheck_away",
     "allowance_wrong", "packets_gone", "run_refused", "ticket_unknown",
-    "hunt_wrong", "hunts_full",
+    "hunt_wrong", "hunts_full", "window_wrong",
     "advisory_unreadable", "advisory_not_yet", "advisory_versions", "advisory_word",
 }  # fmt: skip
 

@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from citywatch.model import Agency, Portal, Ticket, from_doc
 from citywatch.ports import All, Condition, Everything, Is, Not, Query, Text
-from console.web import bring
+from console.web import bring, care
 from console.web.before import look_last
 from console.web.door import Visit, Way
 from console.web.show import link
@@ -55,6 +55,7 @@ def show_portal(visit: Visit) -> Response:
         tickets=[from_doc(record.doc, Ticket) for record in tickets.records],
         shot=look_last(desk, portal.id),
         names=desk.agency_names([portal.agency]),
+        windows=care.windows_of(visit, portal.id),
     )
 
 

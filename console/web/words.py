@@ -376,6 +376,10 @@ WORDS: dict[str, dict[str, str]] = {
         ),
         "upload_many": _n("This ticket has as many proofs as it may."),
         "view_nameless": _n("Give the view a name."),
+        "window_wrong": _n(
+            "A window has a start, an end after it at most 14 days later, and is not over yet."
+        ),
+        "window_added": _n("The window was added; changes of the page in it alarm nobody."),
         "setup_saved": _n("Saved; it takes effect with the next start of the service."),
         "mail_wrong": _n("Write one mail address."),
         "sample_filled": _n("The invented city is there."),

@@ -49,6 +49,9 @@ OTHERS = {
     "/portals/{id}/change": "portal",
     "/portals/{id}/recheck": "portal",
     "/portals/{id}/accept": "portal",
+    "/portals/{id}/picture": "portal",
+    "/portals/{id}/window": "portal",
+    "/portals/{id}/windows/clear": "portal",
     "/badge/{id}.svg": "portal",
     "/people/{id}": "colleague",
     "/people/invites/{id}/end": "invite",
@@ -94,6 +97,7 @@ OWN_TEST = {
     "playbook",
     "run_steer",
     "setup_choose",
+    "portal_picture",
 }
 """Routes whose good answer needs more than an id; each has a test of its own."""
 

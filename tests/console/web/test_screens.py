@@ -26,6 +26,7 @@ NO_SCREEN = {
     "/events/{id}/evidence/{sha256}": "kept bytes",
     "/tickets/{id}/report": "a PDF or DOCX",
     "/tables/{file}": "a CSV or XLSX",
+    "/portals/{id}/picture": "kept bytes",
     "/badge/{id}.svg": "a picture for other sites",
     "/feeds/block/{form}": "a list for firewalls",
     "/healthz": "for a load balancer",

@@ -1,0 +1,116 @@
+"""When do the owners of a portal work on it, and how does it look to them?"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, cast
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+from icalendar import Calendar, Event
+from starlette.responses import Response
+
+from citywatch.errors import InputError, SettingsError
+from citywatch.model import Portal
+from console import cares
+from console.maintenance import Window, windows
+from console.web.accounts import write_audit
+from console.web.before import look_last, picture_type
+from console.web.door import Visit, Way
+
+if TYPE_CHECKING:
+    from console.house import House
+
+AHEAD = timedelta(days=30)
+LONGEST = timedelta(days=14)
+
+
+def _house(visit: Visit) -> House:
+    """The installation; of it only the store, the clock and the settings are used."""
+    return cast("House", visit.house)
+
+
+def windows_of(visit: Visit, portal_id: str) -> list[Window]:
+    """The maintenance windows that are open or come in the next days."""
+    wish, now = cares.read_wish(_house(visit), portal_id), visit.house.clock()
+    if not wish.calendar:
+        return []
+    return list(windows(wish.calendar, now, now + AHEAD, visit.house.settings.timezone))[:20]
+
+
+def _portal(visit: Visit) -> Portal:
+    found = visit.desk.read("portal", visit.path("id"), Portal)
+    if found is None:
+        raise visit.missing()
+    return found[0]
+
+
+def add_window(visit: Visit) -> Response:
+    """Add a maintenance window: changes of the page in it alarm nobody."""
+    portal = _portal(visit)
+    back = f"/portals/{portal.id}"
+    zone = ZoneInfo(visit.house.settings.timezone)
+    try:
+        start, end = (datetime.fromisoformat(visit.given(name)) for name in ("start", "end"))
+    except ValueError:
+        return visit.go(back, "window_wrong")
+    start, end = (moment.replace(tzinfo=zone) for moment in (start, end))
+    if not (start < end <= start + LONGEST) or end < visit.house.clock():
+        return visit.go(back, "window_wrong")
+    text = _with_window(cares.read_wish(_house(visit), portal.id).calendar, start, end, visit)
+    try:
+        cares.change(_house(visit), portal, visit.who.id, calendar=text)
+    except (InputError, SettingsError):
+        return visit.go(back, "window_wrong")
+    about = f"{portal.id} {start.isoformat()} {end.isoformat()}"
+    write_audit(visit.house.store, visit.house.clock, visit.who.id, "window_added", about)
+    return visit.go(back, "window_added")
+
+
+def _with_window(calendar: str, start: datetime, end: datetime, visit: Visit) -> str:
+    held: Any = Calendar.from_ical(calendar) if calendar else Calendar()
+    if not calendar:
+        held.add("prodid", "-//CityWatch//console//")
+        held.add("version", "2.0")
+    event: Any = Event()
+    event.add("uid", str(uuid4()))
+    event.add("dtstamp", visit.house.clock())
+    event.add("dtstart", start)
+    event.add("dtend", end)
+    event.add("summary", visit.given("what").strip()[:200] or visit.who.id)
+    held.add_component(event)
+    return str(held.to_ical().decode("utf-8"))
+
+
+def clear_windows(visit: Visit) -> Response:
+    """Take all maintenance windows of a portal away."""
+    portal = _portal(visit)
+    cares.change(_house(visit), portal, visit.who.id, calendar="")
+    write_audit(visit.house.store, visit.house.clock, visit.who.id, "windows_cleared", portal.id)
+    return visit.go(f"/portals/{portal.id}", "saved")
+
+
+def show_picture(visit: Visit) -> Response:
+    """The newest picture of a portal, for whoever may see the portal."""
+    portal = _portal(visit)
+    last = look_last(visit.desk, portal.id)
+    raw = visit.house.evidence.get(last.picture) if last is not None else None
+    kind = picture_type(raw) if raw is not None else ""
+    if raw is None or not kind:
+        raise visit.missing()
+    write_audit(visit.house.store, visit.house.clock, visit.who.id, "evidence_read", visit.request.url.path)
+    headers = {"content-security-policy": "sandbox; default-src 'none'", "x-content-type-options": "nosniff"}
+    return Response(raw, media_type=kind, headers=headers)
+
+
+WAYS = (
+    Way(path="/portals/{id}/picture", handler=show_picture, name="portal_picture", needs="see"),
+    Way(path="/portals/{id}/window", handler=add_window, name="window_add", method="POST", needs="register"),
+    Way(
+        path="/portals/{id}/windows/clear",
+        handler=clear_windows,
+        name="windows_clear",
+        method="POST",
+        needs="register",
+    ),
+)
