@@ -201,6 +201,8 @@ class Table:
 
     def open(self, key: bytes, proto: int, us: int) -> Flow:
         """A new flow; makes room first where the table is full."""
+        if self.living >= self._limit:
+            self._make_room()
         self.counted = number = self.counted + 1
         flow = Flow(key, proto, us, number)
         back = flow.back_key = turned(key)
@@ -208,8 +210,6 @@ class Table:
         self.back[proto][back] = flow
         self._plan(flow, (us + UNANSWERED_US) >> SLOT)
         self.living += 1
-        if self.living > self._limit:
-            self._make_room()
         return flow
 
     def _plan(self, flow: Flow, slot: int) -> None:

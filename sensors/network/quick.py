@@ -90,7 +90,7 @@ def read(decoder: Decoder, data: bytes, records: list[Record]) -> None:  # noqa:
                 if seen == SYN and key not in tcp_out and key not in tcp_back:
                     begin(key, us, total, seq)
                     if captured >= total + 14 and wrong(data, start + 14, total, 16):
-                        tcp_out[key].note(WRONG)
+                        decoder.mark(TCP, key, WRONG)
                     continue
                 flow = tcp_back.get(key)
                 if seen != SYN | ACK or flow is None or flow.back_seen:

@@ -12,7 +12,19 @@ import zstandard
 from citywatch.model import Problem
 from citywatch.schema import resolve
 from sensors.network import NetworkSensor
-from tests.sensors.network.packets import Kept, ether, ip4, of, pcap, pcapng, read, talk, udp
+from tests.sensors.network.packets import (
+    START_US,
+    Kept,
+    ether,
+    ip4,
+    of,
+    pcap,
+    pcapng,
+    read,
+    talk,
+    tcp,
+    udp,
+)
 
 WEB = [
     (">", b"GET /a?b=1 HTTP/1.1\r\nHost: portal.test\r\n\r\n"),
@@ -112,3 +124,17 @@ def test_a_full_table_writes_flows_early_and_says_so(tmp_path: Path) -> None:
     assert len(events) == 300
     assert sum(event["citywatch.flow.reason"] == "evicted" for event in events) >= 200
     assert "flow table was full" in problems[0].what
+
+
+def test_a_full_table_loses_no_packet_though_time_goes_back(tmp_path: Path) -> None:
+    frames: list[tuple[int, bytes]] = []
+    for turn in range(900):
+        at = START_US + (turn % 300) * 1_000_000  # three rounds of the same minutes
+        segment = tcp(2000 + turn, 80, 1, "S")
+        raw = ether(ip4("10.0.0.5", "10.0.0.80", 6, segment))
+        frames.append((at, raw[:24] + b"\x12\x34" + raw[26:]))  # a wrong sum is noted after the flow began
+    path = tmp_path / "back.pcap"
+    path.write_bytes(pcap(frames))
+    events = list(NetworkSensor(most_flows=50).read(path, lambda _: None, Kept()))
+    assert sum(event["source.packets"] for event in events) == 900
+    assert all(event["citywatch.flow.notes"] == ["wrong checksum"] for event in events)
