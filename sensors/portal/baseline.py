@@ -13,7 +13,9 @@ from typing import Any
 
 from sensors.portal.page import Page, key_of, steady
 
-LEARNING, ACCEPTED = "learning", "accepted"
+LEARNING, LEARNED, ACCEPTED = "learning", "learned", "accepted"
+_ENOUGH = 3
+"""Quiet visits that make a baseline; people may accept it then, or sooner."""
 _MAX_BLOCKS = 3_000
 _MAX_KNOWN = 4_000
 _MAX_EACH = 500
@@ -99,6 +101,7 @@ class Baseline:
             self,
             faces=dict(list(merged.items())[-200:]),
             visits=self.visits + 1,
+            state=LEARNED if self.state == LEARNING and self.visits + 1 >= _ENOUGH else self.state,
             made_at=self.made_at or at,
             changed_at=at,
             certificate=certificate or self.certificate,

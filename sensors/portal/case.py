@@ -71,7 +71,8 @@ class Case:
     async def judge(self, fetched: Fetched, path: str, view: View) -> Look:
         """Judge a page in full; what came in another view before is not parsed again."""
         before = await self.before()
-        face = before.face(path, view.name)
+        own = before.faces.get(f"{view.name} {path}")
+        face = own if view.own_face else before.face(path, view.name)
         face = with_ignored(face, self.care) if face is not None else None
         if not fetched.available:
             return self.care.tuned(look_at(fetched, face, path=path, view=view.name))

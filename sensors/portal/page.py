@@ -231,7 +231,8 @@ def guard(source: str) -> tuple[str, str]:
 
 
 _STEADY = re.compile(r"[0-9a-fA-F]{16,}|[A-Za-z0-9+/=_-]{40,}|\d+")
-_SPACE = re.compile(r"\s+")
+_SHORT = 16
+"""A word of letters alone that is shorter is never a hash or a token."""
 
 
 def steady(text: str) -> str:
@@ -240,7 +241,9 @@ def steady(text: str) -> str:
     >>> steady("Lượt xem: 1.204  hôm nay")
     'Lượt xem: 0.0 hôm nay'
     """
-    return _SPACE.sub(" ", _STEADY.sub("0", text)).strip()
+    return " ".join(
+        [word if len(word) < _SHORT and word.isalpha() else _STEADY.sub("0", word) for word in text.split()]
+    )
 
 
 def key_of(text: str) -> str:

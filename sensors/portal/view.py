@@ -28,6 +28,8 @@ class View:
     language: str = _VIETNAMESE
     referrer: str = ""
     honest: bool = False
+    own_face: bool = False
+    """It may show another page by right (another language): held against its own face only."""
 
     def headers(self, who_we_are: str) -> Mapping[str, str]:
         """The request headers of this view."""
@@ -44,6 +46,9 @@ DESKTOP = View(name="desktop", agent=_DESKTOP, honest=True)
 MOBILE = View(name="mobile", agent=_PHONE)
 CRAWLER = View(name="crawler", agent=_CRAWLER, language="")
 SEARCH = View(name="search", agent=_DESKTOP, referrer="https://www.google.com/")
+ABROAD = View(name="abroad", agent=_DESKTOP, language="en-US,en;q=0.9", own_face=True)
+"""A reader who asks for English: some spam is shown to foreigners only."""
 ALL = (DESKTOP, MOBILE, CRAWLER, SEARCH)
+EVERY = (*ALL, ABROAD)
 INNER = (DESKTOP, SEARCH)
 """On inner pages: the plain face, and the one that spam is made for."""

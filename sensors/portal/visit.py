@@ -35,7 +35,7 @@ from sensors.portal.page import absolute
 from sensors.portal.pieces import before_of, parts_of, with_body
 from sensors.portal.polite import Robots
 from sensors.portal.sitemap import read_sitemap
-from sensors.portal.view import ALL, DESKTOP, INNER, View
+from sensors.portal.view import ALL, DESKTOP, EVERY, INNER, View
 from sensors.portal.witness import Heard, Scene, Witness, hear, remember
 
 _PROBE_S = 8.0
@@ -72,7 +72,7 @@ ROUND = Budget(inner_pages=2, probes=False, skip_known=True)
 """What is looked at all day long."""
 BRIEF = Budget(inner_pages=2, probes=False)
 """What is looked at when somebody asks for a look now: judged in full, whatever is known."""
-NIGHT = Budget(inner_pages=20, sitemap=True, total_s=600.0)
+NIGHT = Budget(views=EVERY, inner_pages=20, sitemap=True, total_s=600.0)
 """What is looked at every night."""
 
 
@@ -375,7 +375,7 @@ class PortalSensor:
         if not grave:
             return
         await asyncio.sleep(self._budget.recheck_s)
-        views = {view.name: view for view in ALL}
+        views = {view.name: view for view in EVERY}
         async with self._fetcher.open(self._settings.second_proxy) as fresh:
             for index in grave:
                 first = case.looks[index]

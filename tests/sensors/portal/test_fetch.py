@@ -361,3 +361,67 @@ def test_a_hanging_portal_delays_no_other() -> None:
     ends = asyncio.run(script())
     assert [error for error, _ in ends] == ["", "", "timeout", "timeout"]
     assert ends[1][1] < 1
+
+
+# -- once more, and by another way -----------------------------------------------------------------------
+
+
+def _in_turn(*answers: bytes) -> tuple[Talk, list[str]]:
+    asked: list[str] = []
+
+    async def talk(line: str, writer: asyncio.StreamWriter) -> None:
+        writer.write(answers[min(len(asked), len(answers) - 1)])
+        asked.append(line)
+
+    return talk, asked
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        b"",
+        answer(b"busy", status="503 Service Unavailable"),
+        answer(b"slow down", "Retry-After: 0", status="429 Slow"),
+    ],
+    ids=["cut off", "busy", "too often"],
+)
+def test_a_broken_line_and_a_busy_server_are_asked_once_more(first: bytes) -> None:
+    talk, asked = _in_turn(first, answer(b"<p>ok</p>"))
+    got = _against(talk)
+    assert (got.status, got.body) == (200, b"<p>ok</p>")
+    assert len(asked) == 2
+    assert got.attempts == (
+        2 if first else 1
+    )  # a line that was cut off before an answer the library mends itself
+
+
+def test_what_stays_broken_is_told_after_one_more_try() -> None:
+    talk, asked = _in_turn(answer(b"busy", status="503 Service Unavailable"))
+    assert (_against(talk).status, len(asked)) == (503, 2)
+    talk, asked = _in_turn(answer(b"no", status="404 Not Found"))
+    assert (_against(talk).status, len(asked)) == (404, 1)
+
+
+def test_a_set_proxy_is_asked_for_the_page() -> None:
+    async def script() -> tuple[Fetched, list[str]]:
+        talk, asked = _in_turn(answer(b"<p>by proxy</p>"))
+        async with serving(talk) as port:
+            settings = Fetch(allow_loopback=True, timeout_s=2, proxy=f"http://127.0.0.1:{port}")
+            return await _fetch("http://127.0.0.1:9/x", settings), asked
+
+    got, asked = asyncio.run(script())
+    assert (got.body, got.address) == (b"<p>by proxy</p>", "")
+    assert asked == ["GET http://127.0.0.1:9/x HTTP/1.1"]
+
+
+@pytest.mark.parametrize("target", ["http://10.0.0.1/", "http://169.254.169.254/", "http://portal.example/"])
+def test_a_proxy_is_not_asked_for_inner_addresses(target: str) -> None:
+    async def script() -> tuple[Fetched, list[str]]:
+        talk, asked = _in_turn(answer(b"secret"))
+        async with serving(talk) as port:
+            settings = Fetch(timeout_s=2, proxy=f"http://127.0.0.1:{port}")
+            resolver = Rebinding(["10.0.0.1"]) if "portal" in target else None
+            return await _fetch(target, settings, resolver), asked
+
+    got, asked = asyncio.run(script())
+    assert (got.error, asked) == ("refused_address", [])

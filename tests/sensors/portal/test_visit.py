@@ -16,7 +16,7 @@ from citywatch.settings import Fetch
 from sensors.portal.baseline import Baseline
 from sensors.portal.danger import GRAVITY
 from sensors.portal.range import PortalRange
-from sensors.portal.view import DESKTOP
+from sensors.portal.view import DESKTOP, EVERY
 from sensors.portal.visit import Budget, PortalSensor, Visit, accept
 from tests.sensors.portal.hostile import answer, serving
 
@@ -268,3 +268,90 @@ def test_what_both_looks_show_is_told_in_full() -> None:
     done, requests = _on_range(script)
     assert "defaced" in grave(done.events)
     assert requests == 8  # four views, each looked at twice
+
+
+def test_a_page_that_its_host_calls_unchanged_is_asked_for_by_its_mark() -> None:
+    async def script() -> tuple[list[Visit], list[int]]:
+        sent: list[int] = []
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+            known = 'If-None-Match: "v1"' in head
+            sent.append(304 if known else 200)
+            kind = ('ETag: "v1"', "Content-Type: text/html")
+            page = b"<title>UBND</title><p>Tin</p>"
+            writer.write(answer(b"", *kind, status="304 Not Modified") if known else answer(page, *kind))
+            await writer.drain()
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        budget = Budget(inner_pages=0, probes=False, recheck_s=0, skip_known=True, views=(DESKTOP,))
+        sensor = PortalSensor(SETTINGS, system_clock, budget=budget)
+        portal = Portal(
+            id="p", url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", name="P", agency="a"
+        )
+        visits = [await sensor.visit(portal)]
+        for _ in range(4):
+            visits.append(await sensor.visit(portal, visits[-1].baseline, visits[-1].memory))
+            if not visits[-1].learned:
+                visits[-1] = replace(visits[-1], baseline=visits[-2].baseline)
+        await sensor.close()
+        server.close()
+        await server.wait_closed()
+        return visits, sent
+
+    visits, sent = asyncio.run(script())
+    assert sent == [200, 200, 200, 304, 304]
+    assert [done.unchanged for done in visits] == [0, 0, 0, 1, 1]
+    assert visits[2].baseline.state == "learned"
+    assert all(done.available for done in visits)
+
+
+def test_from_another_place_a_page_that_is_well_there_is_told_as_unconfirmed() -> None:
+    async def script() -> Visit:
+        async def bad(_line: str, writer: asyncio.StreamWriter) -> None:
+            writer.write(answer(b"<h1>Hacked by X</h1><h2>Owned by X team</h2>", "Content-Type: text/html"))
+
+        async def good(line: str, writer: asyncio.StreamWriter) -> None:
+            assert line.startswith("GET http://127.0.0.1:")
+            writer.write(answer(b"<h1>UBND</h1><p>Tin.</p>", "Content-Type: text/html"))
+
+        async with serving(bad) as here, serving(good) as elsewhere:
+            settings = replace(SETTINGS, second_proxy=f"http://127.0.0.1:{elsewhere}")
+            budget = Budget(recheck_s=0, probes=False, inner_pages=0, views=(DESKTOP,))
+            sensor = PortalSensor(settings, system_clock, budget=budget)
+            done = await sensor.visit(Portal(id="p", url=f"http://127.0.0.1:{here}/", name="P", agency="a"))
+            await sensor.close()
+            return done
+
+    done = asyncio.run(script())
+    assert done.events[0]["citywatch.portal.unconfirmed"] == ["defaced"]
+
+
+def test_english_for_readers_abroad_is_no_change_and_spam_for_them_is_cloaking() -> None:
+    async def script(spam: bool) -> list[Visit]:  # noqa: FBT001 - what the test is about
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+            english = "Accept-Language: en-US" in head
+            text = "<title>People's Committee</title><p>News of the ward today</p>"
+            links = "".join(f'<a href="https://kubet{n}.vip/">casino slot online</a>' for n in range(9))
+            page = (text + links * spam) if english else "<title>Ủy ban nhân dân</title><p>Tin của phường</p>"
+            writer.write(answer(page.encode(), "Content-Type: text/html; charset=utf-8"))
+            await writer.drain()
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        budget = Budget(inner_pages=0, probes=False, recheck_s=0, views=EVERY)
+        sensor = PortalSensor(SETTINGS, system_clock, budget=budget)
+        portal = Portal(
+            id="p", url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", name="P", agency="a"
+        )
+        visits = [await sensor.visit(portal)]
+        visits.append(await sensor.visit(portal, visits[-1].baseline))
+        await sensor.close()
+        server.close()
+        await server.wait_closed()
+        return visits
+
+    assert [grave(done.events) for done in asyncio.run(script(spam=False))] == [set(), set()]
+    assert all("cloaked" in grave(done.events) for done in asyncio.run(script(spam=True)))
