@@ -6,6 +6,7 @@ import re
 import tempfile
 import time
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -16,16 +17,22 @@ from citywatch.model import Event, Problem
 from console.rules import rulebook_of
 
 if TYPE_CHECKING:
+    from citywatch.detect.rulebook import Rulebook
     from citywatch.detect.sigma.load import EventRule
 
 LAYER = {"attack": "17", "navigator": "5.1.0", "layer": "4.5"}
 """Versions that a layer of ATT&CK Navigator names."""
 MOST_BENCHED = 5_000
+_LEFT_OUT = {"not_ours": "not for our events (see: rules check)", "refused": "refused", "off": "switched off"}
 _TECHNIQUE = re.compile(r"attack\.(t\d{4}(?:\.\d{3})?)", re.IGNORECASE)
 
 
-def match_file(rules: Path, events: Path, problem: Callable[[str], None]) -> Iterator[dict[str, Any]]:
+def match_file(
+    rules: Path, events: Path, problem: Callable[[str], None], note: Callable[[str], None]
+) -> Iterator[dict[str, Any]]:
     """Hits of rules on a file of events, which are numbered from 1: by line, or by record.
+
+    `problem` is told what is wrong with rules and events, `note` how many rules judge.
 
     Raises:
         CityWatchError: a path does not exist, or the archive is not sound.
@@ -36,15 +43,27 @@ def match_file(rules: Path, events: Path, problem: Callable[[str], None]) -> Ite
         if not path.exists():
             raise CityWatchError(f"{path}: there is no such file or folder")
     with tempfile.TemporaryDirectory(prefix="citywatch-") as folder:
-        book = Rulebook.load(_rule_folder(rules, Path(folder)))
+        nothing = Path(folder, "nothing")
+        nothing.mkdir()
+        book = Rulebook.load(
+            nothing, extra=[_rule_folder(rules, Path(folder))]
+        )  # all of it, whatever it is called
         for each in book.refusals:
             if each.kind == "refused":
                 problem(str(each.error))
+        note(_loaded(book))
         for number, event in _numbered(events, problem):
             event["event.sequence"] = number
             event.setdefault("event.id", f"{number:032x}")
             for match in book.judge([event]):
                 yield {"rule_id": match.rule.id, "event": number, "title": match.rule.title}
+
+
+def _loaded(book: Rulebook) -> str:
+    """How many rules judge, and how many do not: that must not be overlooked."""
+    counts = Counter(each.kind for each in book.refusals)
+    others = [f"{counts[kind]} {word}" for kind, word in _LEFT_OUT.items() if counts[kind]]
+    return ", ".join([f"{len(book.rules)} rules loaded", *others])
 
 
 def _rule_folder(rules: Path, folder: Path) -> Path:
@@ -54,8 +73,13 @@ def _rule_folder(rules: Path, folder: Path) -> Path:
         folder = folder / rules.name  # errors name the archive
         _unpack(rules, folder)
         return folder
-    (folder / rules.name).write_bytes(rules.read_bytes())
-    return folder
+    place = folder / "rules"  # a rule without an id gets one by the name of its file: always the same
+    place.mkdir()
+    (place / rules.name).write_bytes(rules.read_bytes())
+    values = rules.with_name("placeholders.yml")
+    if values.is_file() and values != rules:
+        (place / values.name).write_bytes(values.read_bytes())
+    return place
 
 
 def _unpack(archive: Path, folder: Path) -> None:

@@ -236,7 +236,10 @@ def match_rules(
 
     problems: list[str] = []
     columns = (("rule_id", "Rule"), ("event", "Event"), ("title", "Title"))
-    say.rows(match_file(rules_at, events, problems.append), columns, json=json, empty="No rule matched.")
+    notes: list[str] = []
+    hits = match_file(rules_at, events, problems.append, notes.append)
+    say.rows(hits, columns, json=json, empty="No rule matched.")
+    _tell(notes)
     _tell(problems)
     if problems:
         raise typer.Exit(3)
