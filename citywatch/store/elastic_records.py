@@ -32,6 +32,14 @@ CHUNK_BYTES = 8 * 2**20
 ATTEMPTS = 10
 MOMENTS = frozenset({"last_seen", "changed_at", "updated_at", "opened_at", "expires_at", "at"})
 """Fields whose values are moments as `clock.stamp` writes them, by which lists are ordered newest first."""
+NEWEST_BY: Mapping[str, str] = {
+    "alert": "last_seen",
+    "alert_state": "changed_at",
+    "ticket": "changed_at",
+    "run": "updated_at",
+    "audit": "at",
+}
+"""The moment that a kind of record is listed by, newest first: its index is kept in that order."""
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,60}")
 _RESERVED = frozenset({"events", "refused"})
 
@@ -68,7 +76,8 @@ class ElasticRecords:
         if not _KIND.fullmatch(kind) or kind in _RESERVED:
             raise StoreError(f"'{kind}' cannot be a kind of record: use small letters and underscores")
         index = f"{self._settings.prefix}-{kind}"
-        self.make_index(index, record_index(self._settings))
+        by = NEWEST_BY.get(kind, "")
+        self.make_index(index, record_index(self._settings, path_of(by) if by else ""))
         return index
 
     def _read(

@@ -90,16 +90,22 @@ def form_of(body: dict[str, Any]) -> str:
     return repeatable_id(repr(body))
 
 
-def record_index(settings: Elastic) -> dict[str, Any]:
+def record_index(settings: Elastic, newest_by: str = "") -> dict[str, Any]:
     """Settings and mappings of `<prefix>-<kind>`.
+
+    `newest_by` is the path of the moment that the kind is listed by: the index itself is kept in that order,
+    so that the newest of a million are found without a look at the others.
 
     `doc` is kept and not looked into; what can be found stands in `t.` (texts) and `n.` (numbers), under the
     leaf's path with slashes for dots. `m.` has moments as numbers: sorted by these, a million records are
     not looked at one by one.
     """
     number = {"type": "double", "copy_to": SEARCH, "fields": {"text": _WORDS}}
+    ordered = {"index.sort.field": f"m.{newest_by}", "index.sort.order": "desc"} if newest_by else {}
+    moments = {"m": {"properties": {newest_by: {"type": "long"}}}} if newest_by else {}
     return {
-        "settings": {
+        "settings": ordered
+        | {
             "index.number_of_shards": 1,
             "index.number_of_replicas": settings.replicas,
             "index.mapping.total_fields.limit": RECORD_FIELDS,
@@ -114,7 +120,8 @@ def record_index(settings: Elastic) -> dict[str, Any]:
                 {"numbers": {"path_match": "n.*", "mapping": number}},
                 {"moments": {"path_match": "m.*", "mapping": {"type": "long"}}},
             ],
-            "properties": {
+            "properties": moments
+            | {
                 "id": {"type": "keyword"},
                 "version": {"type": "long"},
                 "doc": {"type": "object", "enabled": False},
