@@ -227,7 +227,9 @@ def move(house: House, ticket_id: str, to: str, *, by: str, note: str) -> Ticket
 
 
 def comment(house: House, ticket_id: str, text: str, *, by: str) -> Ticket:
-    """Write a line into a ticket's history."""
+    """Write a line into a ticket's history; who is named in it with @ is told."""
+    from console.web.tickets import note_named
+
     line = Change(at=stamp(house.clock()), by=by, what="comment", note=text)
     changed = _changed(
         house,
@@ -235,6 +237,7 @@ def comment(house: House, ticket_id: str, text: str, *, by: str) -> Ticket:
         lambda ticket: replace(ticket, changed_at=line.at, history=(*ticket.history, line)),
     )
     _audit(house, by, "ticket_commented", ticket_id)
+    note_named(house.store, ticket_id, line)
     return changed
 
 

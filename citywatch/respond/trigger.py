@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from fnmatch import translate
 from functools import lru_cache
+from ipaddress import ip_address
 from typing import Final
 
 from citywatch import schema
@@ -24,8 +25,26 @@ _OWN: Final[dict[str, Callable[[Alert], tuple[str, ...]]]] = {
     "tags": lambda alert: alert.tags,
     "subject": lambda alert: (alert.subject,),
     "title": lambda alert: (alert.title,),
+    "inside.ip": lambda alert: tuple(_inside(alert)),
 }
 """Names that are the alert's own; all others are ECS fields of its events."""
+
+
+def _inside(alert: Alert) -> Iterator[str]:
+    """Private addresses of the alert, whichever end they are at: those that it is about come first.
+
+    A camera that is broken into and then attacks others is one story, though it is the destination of the one
+    and the source of the other.
+    """
+    ends = ("destination.ip", "source.ip")
+    for name in sorted(ends, key=lambda end: end not in alert.subject_fields):
+        for value in values_of(alert, name):
+            try:
+                if ip_address(value).is_private:
+                    yield value
+            except ValueError:
+                continue
+
 
 CATEGORIES: Final = frozenset(
     {

@@ -237,9 +237,13 @@ def comment(visit: Visit) -> Response:
 
 def tell_named(visit: Visit, line: Change) -> None:
     """Note for each account that a comment names, and that may see the ticket, that it was named."""
-    store, ticket_id = visit.house.store, visit.path("id")
-    ticket = visit.desk.ticket(ticket_id)
-    for name in casework.mentions(line.note) if ticket else ():
+    if visit.desk.ticket(visit.path("id")):
+        note_named(visit.house.store, visit.path("id"), line)
+
+
+def note_named(store: Store, ticket_id: str, line: Change) -> None:
+    """Note for each account that a line names, and that may see the ticket, that it was named."""
+    for name in casework.mentions(line.note):
         user = get_user(store, name)
         if user is None or not user.active or not Desk(store, user).ticket(ticket_id):
             continue

@@ -14,6 +14,7 @@ import pytest
 from citywatch.clock import stamp
 from citywatch.model import Agency, Severity, Ticket, from_doc, to_doc
 from citywatch.respond.lifecycle import change_ticket, move
+from console.cases import comment
 from console.deadlines import KIND, Deadlines
 from console.house import House, open_house
 from console.web.accounts import User
@@ -214,3 +215,10 @@ def test_two_services_at_once_send_each_notice_once(house: House, hands: Hands, 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(Deadlines.step, [Deadlines(house), Deadlines(house)]))
     assert len(told(box)) == 5
+
+
+def test_a_comment_written_at_the_terminal_names_people_too(house: House, box: Box) -> None:
+    ticket = opened(house)
+    comment(house, ticket, "@lan và @ke-la xem giúp", by="binh")
+    Deadlines(house).step()
+    assert [to for to, _ in box.letters] == [["lan@csirt.example.vn"]]
