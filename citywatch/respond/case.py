@@ -15,7 +15,6 @@ from itertools import count
 from typing import Any, Final
 
 from citywatch.clock import Clock, parse_stamp, stamp
-from citywatch.errors import Conflict
 from citywatch.model import Alert, from_doc, repeatable_id, to_doc
 from citywatch.ports import Store
 from citywatch.respond.due import DueTimes
@@ -37,14 +36,18 @@ class Case:
     run_id: str
     first: str
     last: str
-    version: int = 0
-    chunks: list[int] = field(default_factory=list[int])
-    """Version of each chunk."""
+    chunks: int = 0
+    """How many chunks it has."""
     tail: list[str] = field(default_factory=list[str])
     """Alerts of the last chunk."""
     known: set[str] = field(default_factory=set[str])
     fresh: Run | None = None
     """The run, when it is not written yet."""
+
+    @property
+    def doc(self) -> dict[str, Any]:
+        """What is written of it."""
+        return {"run_id": self.run_id, "first": self.first, "last": self.last}
 
     def add(self, alert: Alert) -> list[tuple[int, list[str]]]:
         """Put an alert in; give the chunk that is full now, to be written."""
@@ -52,11 +55,10 @@ class Case:
         self.first = min(self.first, alert.first_seen)
         self.last = max(self.last, alert.last_seen)
         full: list[tuple[int, list[str]]] = []
-        if not self.chunks:
-            self.chunks.append(0)
+        self.chunks = max(self.chunks, 1)
         if len(self.tail) >= CHUNK:
-            full.append((len(self.chunks) - 1, self.tail))
-            self.chunks.append(0)
+            full.append((self.chunks - 1, self.tail))
+            self.chunks += 1
             self.tail = []
         self.tail.append(alert.id)
         return full
@@ -129,7 +131,7 @@ class Cases:
     def _place(self, playbook: Playbook, alert: Alert, work: _Work) -> Case:
         case = self._case(group_id(playbook, alert))
         if case is None or not _fits(case, alert, playbook.trigger.within):
-            case = self._open(playbook, alert, case)
+            case = self._open(playbook, alert)
         self._put_in(case, alert, work)
         return case
 
@@ -141,12 +143,12 @@ class Cases:
         if case.fresh is None:
             work.due[f"link:{case.run_id}"] = ""
 
-    def _open(self, playbook: Playbook, alert: Alert, before: Case | None) -> Case:
+    def _open(self, playbook: Playbook, alert: Alert) -> Case:
         now = stamp(self._clock())
         grouped = group_id(playbook, alert)
         run = _new_run(playbook, alert, repeatable_id("run", playbook.playbook, grouped, alert.id), now)
         self._pin(playbook)
-        case = Case(grouped, run.id, alert.first_seen, alert.last_seen, before.version if before else 0)
+        case = Case(grouped, run.id, alert.first_seen, alert.last_seen)
         case.fresh = run
         self._cases[grouped] = case
         return case
@@ -190,40 +192,28 @@ class Cases:
         self._pinned.add(playbook.digest)
 
     def _write(self, work: _Work) -> None:
+        """One write a kind, in an order that a kill anywhere leaves mendable. Nobody else writes these."""
         fresh = [case for case in work.cases.values() if case.fresh is not None]
-        for case in fresh:
-            self._write_run(case)
         if fresh:
+            # a run that is there already was written before a kill, and may have gone on since
+            runs = {case.run_id: to_doc(case.fresh) for case in fresh if case.fresh is not None}
+            self._store.create_many("run", runs)
             self._due.put_many({f"run:{case.run_id}": "" for case in fresh})
-        versions: dict[str, int] = {}
-        for case in fresh:
-            doc = {"run_id": case.run_id, "first": case.first, "last": case.last}
-            before = versions.get(case.group_id, case.version)
-            case.version = self._store.put_if("case", case.group_id, doc, before).version
-            versions[case.group_id] = case.version
-            case.fresh = None
-        for case, number, ids in work.full:
-            self._write_chunk(case, number, ids)
-        for case in work.cases.values():
-            self._write_chunk(case, len(case.chunks) - 1, case.tail)
+            self._store.put_many("case", {case.group_id: case.doc for case in fresh})
+            for case in fresh:
+                case.fresh = None
+        tails = [(case, case.chunks - 1, case.tail) for case in work.cases.values()]
+        chunks = {
+            chunk_id(case.run_id, number): {**case.doc, "ids": ids}
+            for case, number, ids in (*work.full, *tails)
+        }
+        if chunks:
+            self._store.put_many("run_alerts", chunks)
         if work.joined:
             self._store.put_many("joined", {key: to_doc(value) for key, value in work.joined.items()})
             self._joined.update(work.joined)
         if work.due:
             self._due.put_many(work.due)
-
-    def _write_run(self, case: Case) -> None:
-        if case.fresh is None:
-            return
-        try:
-            self._store.put_if("run", case.run_id, to_doc(case.fresh), 0)
-        except Conflict:
-            return  # it was written before a kill, and may have gone on since
-
-    def _write_chunk(self, case: Case, number: int, ids: list[str]) -> None:
-        doc = {"run_id": case.run_id, "ids": ids, "first": case.first, "last": case.last}
-        record = self._store.put_if("run_alerts", chunk_id(case.run_id, number), doc, case.chunks[number])
-        case.chunks[number] = record.version
 
     def _case(self, grouped: str) -> Case | None:
         case = self._cases.get(grouped)
@@ -232,9 +222,9 @@ class Cases:
             if record is None:
                 return None
             doc = record.doc
-            case = Case(grouped, str(doc["run_id"]), str(doc["first"]), str(doc["last"]), record.version)
-            for chunk, version in _chunks(self._store, case.run_id):
-                case.chunks.append(version)
+            case = Case(grouped, str(doc["run_id"]), str(doc["first"]), str(doc["last"]))
+            for chunk in _chunks(self._store, case.run_id):
+                case.chunks += 1
                 case.tail = [str(alert_id) for alert_id in chunk["ids"]]
                 case.known.update(case.tail)
                 case.first = min(case.first, str(chunk["first"]))
@@ -260,7 +250,7 @@ class Cases:
                 for alert in alerts:
                     case = self._case(run.group_id)
                     if case is None or case.run_id == run.id:
-                        case = self._open(playbook, alert, case)
+                        case = self._open(playbook, alert)
                     self._put_in(case, alert, work)
                     runs = self._runs_but(alert.id, run.id)
                     work.joined[alert.id] = Growth(runs=(*runs, case.run_id), noted=alert.count)
@@ -316,14 +306,14 @@ def chunk_id(run_id: str, number: int) -> str:
     return f"{run_id}:{number:05d}"
 
 
-def _chunks(store: Store, run_id: str) -> Iterable[tuple[Mapping[str, Any], int]]:
+def _chunks(store: Store, run_id: str) -> Iterable[Mapping[str, Any]]:
     for start in count(0, 16):
         ids = [chunk_id(run_id, number) for number in range(start, start + 16)]
         found = store.get_many("run_alerts", ids)
         for one in ids:
             if one not in found:
                 return
-            yield found[one].doc, found[one].version
+            yield found[one].doc
 
 
 def alerts_of(store: Store, run_id: str, after: int = 0, limit: int = 100_000) -> list[str]:
