@@ -220,9 +220,15 @@ class Table:
             slots[slot] = [flow]
 
     def _make_room(self) -> None:
-        """Put out those that were next to be looked after: the longest without a look."""
+        """Put out some of those that were next to be looked after: the longest without a look."""
         while self.living >= self._limit and self._slots:
-            for flow in self._slots.pop(min(self._slots)):
+            slot = min(self._slots)
+            waiting = self._slots[slot]
+            some = waiting[:_AT_ONCE]
+            del waiting[:_AT_ONCE]
+            if not waiting:
+                del self._slots[slot]
+            for flow in some:
                 if not flow.reason:
                     self.end(flow, "evicted")
                     self.evicted += 1
