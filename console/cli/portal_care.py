@@ -71,7 +71,7 @@ def care(
         wish = change(house, portal, who or "cli", **changes) if asked else read_wish(house, portal_id)
         found = rows(house, wish)
     if not json:
-        found = [row | {key: "\n".join(row[key]) for key in ("ignored", "windows")} for row in found]
+        found = [row | {key: ", ".join(row[key]) for key in ("ignored", "windows")} for row in found]
     say.rows(found, _CARE, json=json, empty="")
 
 
@@ -141,7 +141,7 @@ def preview(portal_id: str, data: Data = None, store: StoreUrl = None, json: Jso
         found = [to_doc(item) for item in run(house, portal_id)]
     if not json:
         lists = ("changed", "dangerous", "added", "domains")
-        found = [row | {key: "\n".join(row[key]) for key in lists} for row in found]
+        found = [row | {key: " | ".join(row[key]) for key in lists} for row in found]
     say.rows(found, _PREVIEW, json=json, empty="It looks like its face: there is nothing to accept.")
 
 
