@@ -61,6 +61,28 @@ def off_rows(data: Path | None) -> list[dict[str, Any]]:
     ]
 
 
+def exception_rows(data: Path | None) -> list[dict[str, Any]]:
+    """Exceptions to rules (Sigma filters), with who answers for them, why and until when."""
+    from citywatch.detect.rulebook import places, read_places
+
+    house = house_of(data)
+    extra = [house.imported_rules] if house.imported_rules.is_dir() else []
+    today = house.clock().date().isoformat()
+    return [
+        {
+            "title": each.rule.title,
+            "rules": list(each.targets) or [f"all of {each.logs}"],
+            "owner": each.owner,
+            "reason": each.reason,
+            "expires": each.expires,
+            "holds": not each.expires or each.expires >= today,
+            "source": each.rule.source,
+        }
+        for file in read_places(places(house.content_dir, extra))
+        for each in file.filters
+    ]
+
+
 def _rule_row(rule: Rule) -> dict[str, Any]:
     return to_doc(rule) | {"severity": rule.severity.name}
 

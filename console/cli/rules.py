@@ -26,11 +26,20 @@ Archive = Annotated[Path, typer.Argument(help="SigmaHQ's release zip, or a zip o
 def list_rules(
     text: Annotated[str, typer.Argument(help="Only those with this in title, id or tags.")] = "",
     off: Annotated[bool, typer.Option("--off", help="Those that were switched off here.")] = False,
+    exceptions: Annotated[
+        bool, typer.Option("--exceptions", help="Exceptions to rules: whose, why, until when.")
+    ] = False,
     data: Data = None,
     json: Json = False,
 ) -> None:
     """List the rules that are loaded."""
-    from console.rules import off_rows, rule_rows
+    from console.rules import exception_rows, off_rows, rule_rows
+
+    if exceptions:
+        names = ("title", "rules", "owner", "reason", "expires", "holds")
+        columns = tuple((name, name.capitalize()) for name in names)
+        say.rows(exception_rows(data), columns, json=json, empty="There is no exception.")
+        return
 
     if off:
         columns = (("id", "Id"), ("title", "Title"), ("what", "Why"))

@@ -168,3 +168,21 @@ def test_samples_of_sigma_and_yara_rules_are_run_together(tmp_path: Path) -> Non
     lines[0]["text"] = "even"
     (rules / "a.samples.ndjson").write_text("\n".join(map(json.dumps, lines)), "utf-8")
     assert "Odd stays silent" in run("rules", "test", code=1)[1]
+
+
+EXCEPTION = f"""title: The kiosk's own shell
+id: 00000000-0000-4000-8000-0000000000ab
+logsource: {{product: windows, category: process_creation}}
+filter:
+  rules: [{ID}]
+  kiosk: {{Computer: KIOSK-1}}
+  condition: not kiosk
+citywatch: {{owner: An, reason: maintenance of kiosks, expires: 2020-01-01}}
+"""
+
+
+def test_an_exception_says_whose_it_is_why_and_until_when(tmp_path: Path) -> None:
+    (tmp_path / "content" / "rules" / "kiosk.yml").write_text(EXCEPTION, "utf-8")
+    (row,) = rows("rules", "list", "--exceptions")
+    assert (row["rules"], row["owner"], row["reason"]) == ([ID], "An", "maintenance of kiosks")
+    assert (row["expires"], row["holds"]) == ("2020-01-01", False)

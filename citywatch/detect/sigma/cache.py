@@ -19,7 +19,7 @@ import msgspec
 from citywatch import schema
 from citywatch.detect.sigma.load import FileRules, Placeholders, Refusal, load_file
 
-FORMAT = 4
+FORMAT = 5
 _TABLES = ("fields.tsv", "aliases.tsv", "logsources.tsv", "namespaces.tsv")
 
 

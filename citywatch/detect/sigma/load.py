@@ -83,6 +83,10 @@ class FilterRule:
     tree: Tree
     expires: str = ""
     """`2026-12-31`, from `citywatch: expires:`; after that day the exception no longer holds."""
+    owner: str = ""
+    """Who answers for it, from `citywatch: owner:`, else the filter's author."""
+    reason: str = ""
+    """Why, from `citywatch: reason:`, else the filter's description."""
     line: int = 1
 
 

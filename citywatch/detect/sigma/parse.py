@@ -83,13 +83,15 @@ def _filter(document: Document, placeholders: Placeholders) -> FilterRule:
     source = parsed.logsource
     logs = Logs(product=source.product or "", category=source.category or "", service=source.service or "")
     _gate(document, logs)
-    wanted = parsed.filter.rules
+    wanted, ours = parsed.filter.rules, own_block(document)
     return FilterRule(
         rule=describe(document, logs),
         logs=logs,
         targets=() if isinstance(wanted, str) else tuple(str(each.reference) for each in wanted),
         tree=translate(parsed.filter, _Names(logs)),
-        expires=str(own_block(document).get("expires", "")),
+        expires=str(ours.get("expires", "")),
+        owner=str(ours.get("owner") or document.value.get("author") or ""),
+        reason=str(ours.get("reason") or document.value.get("description") or "").strip(),
         line=document.start,
     )
 
