@@ -14,6 +14,7 @@ def witnesses(house: House) -> tuple[Witness, ...]:
     """Those that the settings switch on, in the order in which they are asked."""
     from console.vulnerabilities import Table, table_file
     from sensors.portal.documents import Documents
+    from sensors.portal.scripts import Scripts
     from sensors.portal.tls import Handshakes
     from sensors.portal.versions import Versions
 
@@ -30,6 +31,7 @@ def witnesses(house: House) -> tuple[Witness, ...]:
 
         chosen.append(Names(settings=house.settings.lookup))
     chosen.append(Handshakes(allow_loopback=house.settings.fetch.allow_loopback))
+    chosen.append(Scripts())
     chosen.append(Documents())
     chosen.append(Versions(known=Table(table_file(house))))
     return tuple(chosen)

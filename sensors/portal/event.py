@@ -12,6 +12,7 @@ from citywatch.model import Event, Portal, repeatable_id
 from sensors.portal.baseline import Baseline
 from sensors.portal.exposure import Exposure
 from sensors.portal.fetch import Fetched
+from sensors.portal.hygiene import hygiene_of
 from sensors.portal.look import Look, fields_of
 
 
@@ -36,6 +37,8 @@ def page_event(
     if baseline is not None and baseline.visits:
         event["citywatch.portal.baseline"] = str(baseline.version)
     event |= fields_of(look)
+    if look.path == "/" and look.view == "desktop":
+        event |= _hygiene(look)
     event |= _certificate(fetched, baseline, at)
     if kept:
         event["citywatch.evidence.sha256"] = list(kept.values())
@@ -107,6 +110,16 @@ def _answer(fetched: Fetched) -> dict[str, Any]:
     if fetched.address and fetched.error != "refused_address":
         fields["destination.ip"] = fetched.address
     return fields
+
+
+def _hygiene(look: Look) -> dict[str, Any]:
+    seen = hygiene_of(look.fetched, look.page)
+    fields = {
+        "citywatch.portal.headers.missing": list(seen.missing),
+        "citywatch.portal.clear": list(seen.clear),
+        "citywatch.portal.cookies.weak": list(seen.cookies),
+    }
+    return {name: value for name, value in fields.items() if value}
 
 
 def _certificate(fetched: Fetched, baseline: Baseline | None, at: datetime) -> dict[str, Any]:
