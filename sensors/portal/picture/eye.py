@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from citywatch.clock import stamp
@@ -24,13 +25,16 @@ from sensors.portal.picture.likeness import (
     marks_of,
     open_picture,
     pack,
+    pack_cells,
     unpack,
+    unpack_cells,
+    unrest,
     where,
 )
 from sensors.portal.witness import Scene, Testimony, host_of, tidy, witness_event
 
-_LEARNING = 2
-"""So many pictures are only learned from."""
+LEARNING_DAYS = 3
+"""On so many days pictures are only learned from: what changes daily must be seen to."""
 _TOLD = 0.3
 """From this share on a change is looked at twice; what is not quiet is not learned."""
 _SCREENS = 8
@@ -101,7 +105,6 @@ class Eye:
 
     def _tell(self, scene: Scene, shot: Shot, now: Marks, change: Change | None) -> Testimony:
         known = scene.known
-        visits = int(known.get("visits") or 0)
         kept, whats = self._keep(scene, shot, change)
         event = witness_event(scene.portal, "portal.picture", "picture", at=scene.now)
         event |= _fields(scene, shot)
@@ -117,15 +120,16 @@ class Eye:
         event["citywatch.evidence.sha256"] = kept
         event["citywatch.evidence.what"] = whats
         told: Event = tidy(event)
-        fresh = _learned({}, now, 0, kept[whats.index("picture_after")] if kept else "", shot)
+        fresh = _learned({}, now, scene.now, kept[whats.index("picture_after")] if kept else "")
         fresh["picture_at"] = stamp(scene.now)
         if not fresh["picture"]:
             fresh |= _before(known)
         quiet = scene.home.quiet and (change is None or change.share < _TOLD)
         counts = {"pictures": 1, "changed": int(change is not None and change.share >= _TOLD)}
         if not quiet:
-            return Testimony(events=(told,), fresh=fresh, counts=counts)
-        learned = _learned(known, now, visits, fresh["picture"], shot)
+            restless = _restless(known, now) if scene.home.quiet else None
+            return Testimony(events=(told,), learned=restless, fresh=fresh, counts=counts)
+        learned = _learned(known, now, scene.now, fresh["picture"])
         learned |= {"picture_at": fresh["picture_at"]} if _renewed(known) else _before(known)
         return Testimony(events=(told,), learned=learned, fresh=fresh, counts=counts)
 
@@ -161,21 +165,31 @@ def _marks(raw: bytes) -> Marks:
 
 
 def _change(known: Mapping[str, Any], now: Marks) -> Change | None:
-    visits = int(known.get("visits") or 0)
+    days = int(known.get("days") or 0)
     habits = unpack(known.get("habits") or ())
-    if visits < _LEARNING or not habits:
+    if days < LEARNING_DAYS or not habits:
         return None
-    return compare(habits, [str(one) for one in known.get("screens") or ()], now, visits)
+    return compare(habits, [str(one) for one in known.get("screens") or ()], now, days)
 
 
-def _learned(known: Mapping[str, Any], now: Marks, visits: int, picture: str, shot: Shot) -> dict[str, Any]:
+def _restless(known: Mapping[str, Any], now: Marks) -> dict[str, Any]:
+    """What is remembered of a change that the HTML knows nothing of: only which parts move by themselves."""
+    habits, last = unpack(known.get("habits") or ()), unpack_cells(known.get("last") or ())
+    moved = pack(unrest(habits, last, now)) if habits and last else known.get("habits") or []
+    return {**known, "habits": moved, "last": pack_cells(now.cells)}
+
+
+def _learned(known: Mapping[str, Any], now: Marks, at: datetime, picture: str) -> dict[str, Any]:
     screens = [now.screen, *(str(one) for one in known.get("screens") or ())]
+    day = stamp(at)[:10]
     return {
-        "visits": visits + 1,
+        "visits": int(known.get("visits") or 0) + 1,
+        "days": int(known.get("days") or 0) + (known.get("day") != day),
+        "day": day,
         "habits": pack(learn(unpack(known.get("habits") or ()), now)),
         "screens": list(dict.fromkeys(screens))[:_SCREENS],
+        "last": pack_cells(now.cells),
         "picture": picture,
-        "height": shot.height,
     }
 
 

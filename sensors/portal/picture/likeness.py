@@ -24,9 +24,11 @@ _FLAT = 6.0
 """Contrast below which a cell is an even surface, whose hash is noise."""
 _TONE_FAR = 48
 _KNOWN = 6
-_RESTLESS = 0.34
-"""A cell that showed something new in this share of visits is restless."""
-_WHOLE_FAR = 20
+_RESTLESS = 0.2
+"""A cell that showed something new on this share of days is restless; at first, one that ever did."""
+_FLAT_WEIGHS = 0.25
+"""An even surface that stays even says less than a part with something on it."""
+_WHOLE_FAR = 24
 _FEW = 6
 
 
@@ -131,17 +133,20 @@ def same_cell(one: Cell, other: Cell) -> bool:
     return distance(one.hash, other.hash) <= _FAR
 
 
-def compare(habits: Sequence[Habit], screens: Sequence[str], now: Marks, visits: int) -> Change:
-    """How a picture differs from what was learned over so many visits."""
-    steady = [number for number, habit in enumerate(habits) if habit.new <= max(1, visits * _RESTLESS)]
-    changed = tuple(
-        number
-        for number in steady
-        if not any(same_cell(now.cells[number], one) for one in habits[number].known)
-    )
+def compare(habits: Sequence[Habit], screens: Sequence[str], now: Marks, days: int) -> Change:
+    """How a picture differs from what was learned on so many days."""
+    steady = [number for number, habit in enumerate(habits) if habit.new < max(1, days * _RESTLESS)]
+    changed = tuple(number for number in steady if not _known(habits[number], now.cells[number]))
+    whole = float(len(changed))
+    for number in set(steady) - set(changed):
+        whole += _FLAT_WEIGHS if now.cells[number].flat else 1.0
     far = min((distance(one, now.screen) for one in screens), default=0)
-    share = len(changed) / len(steady) if len(steady) >= _FEW else float(far > _WHOLE_FAR)
+    share = len(changed) / whole if len(steady) >= _FEW and whole else float(far > _WHOLE_FAR)
     return Change(share=round(share, 3), cells=changed, steady=len(steady), distance=far)
+
+
+def _known(habit: Habit, cell: Cell) -> bool:
+    return any(same_cell(cell, one) for one in habit.known)
 
 
 def learn(habits: Sequence[Habit], now: Marks) -> tuple[Habit, ...]:
@@ -150,11 +155,21 @@ def learn(habits: Sequence[Habit], now: Marks) -> tuple[Habit, ...]:
         return tuple(Habit(known=(cell,)) for cell in now.cells)
     after: list[Habit] = []
     for habit, cell in zip(habits, now.cells, strict=True):
-        if any(same_cell(cell, one) for one in habit.known):
+        if _known(habit, cell):
             after.append(habit)
         else:
             after.append(replace(habit, known=(cell, *habit.known)[:_KNOWN], new=habit.new + 1))
     return tuple(after)
+
+
+def unrest(habits: Sequence[Habit], last: Sequence[Cell], now: Marks) -> tuple[Habit, ...]:
+    """The habits after a look that is not learned: what moved since the look before moves by itself."""
+    return tuple(
+        replace(habit, new=habit.new + 1)
+        if not _known(habit, cell) and not _known(habit, before) and not same_cell(cell, before)
+        else habit
+        for habit, before, cell in zip(habits, last, now.cells, strict=True)
+    )
 
 
 def difference_picture(before: Image, after: Image) -> bytes:
@@ -180,6 +195,17 @@ def encode(image: Image, kind: str) -> bytes:
     else:
         image.save(out, kind, quality=80)
     return out.getvalue()
+
+
+def pack_cells(cells: Sequence[Cell]) -> list[list[Any]]:
+    """Cells as plain JSON types."""
+    return [[cell.hash, cell.tone, int(cell.flat)] for cell in cells]
+
+
+def unpack_cells(held: Sequence[Any]) -> tuple[Cell, ...]:
+    """Cells as they were packed; nothing when they are of another grid."""
+    cells = tuple(Cell(hash=str(c[0]), tone=int(c[1]), flat=bool(c[2])) for c in held)
+    return cells if len(cells) == COLUMNS * ROWS else ()
 
 
 def pack(habits: Sequence[Habit]) -> list[list[Any]]:
