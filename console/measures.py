@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from citywatch.clock import stamp
 from citywatch.errors import SettingsError
-from citywatch.model import Alert, Portal, Ticket, from_doc, to_doc
+from citywatch.model import Alert, Ticket, from_doc, to_doc
 from citywatch.ports import Store
 from citywatch.respond.every import every
 from citywatch.respond.law import Deadline, Law
@@ -65,9 +65,10 @@ def _day(house: House, text: str) -> datetime:
 
 def level_of(store: Store, ticket: Ticket) -> int:
     """The level (1 to 5) of the system that a ticket is about; 0 when it is not known."""
-    record = store.get("portal", ticket.asset) if ticket.asset else None
-    if record is not None:
-        return from_doc(record.doc, Portal).level
+    for kind in ("portal", "system") if ticket.asset else ():
+        record = store.get(kind, ticket.asset)
+        if record is not None:
+            return int(record.doc.get("level", 0))
     alerts = store.get_many("alert", list(ticket.alert_ids[:100]))
     return max((from_doc(one.doc, Alert).asset_level for one in alerts.values()), default=0)
 

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from citywatch.clock import Clock, parse_stamp
 from citywatch.errors import SettingsError
-from citywatch.model import Agency, Alert, Portal, Ticket, from_doc
+from citywatch.model import Agency, Alert, Portal, System, Ticket, from_doc
 from citywatch.ports import Store
 from citywatch.respond.every import every
 from citywatch.respond.law import Law
@@ -97,7 +97,8 @@ def ticket_facts(source: Source, ticket: Ticket) -> Facts:
     portal = _portal(store, ticket.asset)
     seen = _local(seen_at(store, ticket) or ticket.opened_at, zone)
     level = level_of(store, ticket)
-    system = " · ".join(text for text in (portal.name, portal.url) if text) if portal else ticket.asset
+    asset = portal or _system(store, ticket.asset)
+    system = " · ".join(text for text in (asset.name, asset.url) if text) if asset else ticket.asset
     values: dict[str, Value] = {
         **_agency_values(agency, ticket.agency),
         "contact.name": portal.contact if portal else "",
@@ -170,6 +171,11 @@ def _agency(store: Store, agency_id: str) -> Agency | None:
 def _portal(store: Store, portal_id: str) -> Portal | None:
     record = store.get("portal", portal_id) if portal_id else None
     return from_doc(record.doc, Portal) if record else None
+
+
+def _system(store: Store, system_id: str) -> System | None:
+    record = store.get("system", system_id) if system_id else None
+    return from_doc(record.doc, System) if record else None
 
 
 def _local(text: str, zone: ZoneInfo) -> datetime | None:

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from citywatch.clock import stamp
 from citywatch.errors import SettingsError
-from citywatch.model import Agency, Alert, Portal, Severity, Ticket, to_doc
+from citywatch.model import Agency, Alert, Portal, Severity, System, Ticket, to_doc
 from citywatch.ports import Query
 from citywatch.respond.audit import KIND
 from citywatch.respond.lifecycle import move
@@ -165,3 +165,15 @@ def test_the_terminal_writes_the_file_and_the_audit_knows(house: House, tmp_path
     assert run("HN-2026-000001", "--out", str(tmp_path / "m.exe")) != 0
     lines = house.store.find(KIND, Query(order="seq")).records
     assert [line.doc["what"] for line in lines] == ["report_read", "report_read"]
+
+
+def test_a_form_about_a_system_has_its_name_and_level(tmp_path: Path) -> None:
+    with open_house(tmp_path / "system", make=True) as house:
+        system = System(id="mot-cua", name="Một cửa điện tử", agency="so-a", level=3)
+        ticket = Ticket(id="HN-2026-000009", key="k", title="t", severity=Severity.high, asset="mot-cua")
+        house.store.put_many("system", {system.id: to_doc(system)})
+        source = Source(
+            settings=house.settings, clock=house.clock, store=house.store, sla=house.sla, law=house.law
+        )
+        values = ticket_facts(source, ticket).values
+        assert (values["system.name"], values["system.level"]) == ("Một cửa điện tử", ["Cấp độ 3"])
