@@ -42,10 +42,11 @@ def test_an_alert_shows_before_now_and_the_difference_and_its_portal_the_newest(
         assert f'src="/alerts/{alert.id}/evidence/{digest}?as=picture"' in text
     assert "20/11/2026" in text
     first, newest, last = event["citywatch.evidence.sha256"]
-    assert f"/events/pictured/evidence/{newest}?as=picture" in browser.get(f"/portals/{alert.asset}").text
+    assert f'src="/portals/{alert.asset}/picture"' in browser.get(f"/portals/{alert.asset}").text
+    assert browser.get(f"/portals/{alert.asset}/picture").content == house.evidence.get(newest)
     shown = browser.get(f"/alerts/{alert.id}/evidence/{first}?as=picture")
     assert (shown.content, shown.headers["content-type"]) == (JPEG, "image/jpeg")
     shown = browser.get(f"/alerts/{alert.id}/evidence/{last}?as=picture")
     assert shown.headers["content-type"] == "image/png"
     deeds = [one.doc["what"] for one in house.store.find("audit", Query(order="at")).records]
-    assert deeds.count("evidence_read") == 2
+    assert deeds.count("evidence_read") == 3
