@@ -193,9 +193,10 @@ def draw(sets: Sequence[tuple[str, Sequence[Bar]]], path: Path) -> None:
 
 
 def attacks(table: Path, chart: Path | None, out: Path | None) -> None:
-    """Known and unseen payloads on fifty portals."""
+    """Every table of payloads on fifty portals."""
     pages = portals(table)
-    sets = [(name, attack(pages, payloads(file))) for name, file in (("known", KNOWN), ("unseen", UNSEEN))]
+    tables = (("known", KNOWN), ("second", UNSEEN), ("last", LAST))
+    sets = [(name, attack(pages, payloads(file))) for name, file in tables]
     lines = [tell(name, bars) for name, bars in sets]
     if chart is not None:
         draw(sets, chart)
@@ -261,10 +262,10 @@ def _labelled(folder: Path) -> Iterator[tuple[str, str, bytes]]:
 # -- whole pages -----------------------------------------------------------------------------------------
 
 
-def unseen_pages() -> Iterator[tuple[str, str, str, bytes]]:
-    """Label, language, kind and bytes of the pages that were written before any tuning."""
+def unseen_pages(table: Path) -> Iterator[tuple[str, str, str, bytes]]:
+    """Label, language, kind and bytes of pages that were written before any tuning."""
     site = make_city(9, seed=77, sick=False)[8]
-    with PAGES.open(encoding="utf-8", newline="") as file:
+    with table.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
             if row["frame"] == "bare":
                 title = f"<title>{row['title']}</title>" if row["title"] else ""
@@ -277,9 +278,15 @@ def unseen_pages() -> Iterator[tuple[str, str, str, bytes]]:
 
 
 def pages(*, verbose: bool) -> None:
-    """The label of each page that nobody tuned on."""
+    """The label of each page of both tables."""
+    for name, table in (("second", PAGES), ("last", LAST_PAGES)):
+        print(name)
+        _pages(table, verbose=verbose)
+
+
+def _pages(table: Path, *, verbose: bool) -> None:
     right: dict[str, list[bool]] = {}
-    for label, language, kind, body in unseen_pages():
+    for label, language, kind, body in unseen_pages(table):
         verdict = judge_page(body)
         for key in (label, f"  {label} {language}"):
             right.setdefault(key, []).append(verdict.label == label)

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from sensors.portal.model.features import features_of, how_signed, settled
+from sensors.portal.model.features import features_of, how_signed, settled, signs_of
 from sensors.portal.page import Page
-from sensors.portal.signs import find_signs
 
 _MODEL = Path(__file__).parent / "model" / "defaced.json"
 CALLED = 0.5
@@ -40,6 +39,4 @@ def judge_defaced(page: Page) -> Defaced:
     bias, weights = _model()
     total = bias + sum(weights.get(index, 0.0) * value for index, value in features_of(page).items())
     score = 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, total))))
-    everything = "\n".join([page.title, *(block.text for block in page.blocks)])
-    signs = find_signs(everything).names
-    return Defaced(score=round(settled(score, how_signed(page)), 3), signs=signs)
+    return Defaced(score=round(settled(score, how_signed(page)), 3), signs=signs_of(page))

@@ -25,6 +25,7 @@ _ABOUT = re.compile(
     r"khuyen cao|co quan chuc nang|ghi nhan|ra soat|dien tap|bai giang|vi du|hanh vi|ke tan cong|tin tac|"
     r"polisi|menyelidiki|imbau|policia|informo|investiga|selon|enquete|laut|polizei|yetkili|sorusturma)\b"
 )
+_MOST = 100_000
 _QUOTED = re.compile(r"[\"“”„«‟]([^\"“”„«»‟]{4,200})[\"“”»‟]")
 
 
@@ -81,7 +82,7 @@ def find_signs(text: str) -> Signs:
     >>> find_signs("Công an cảnh báo thủ đoạn mới").names
     ()
     """
-    text = text[:200_000]
+    text = text[:_MOST]
     bare = _QUOTED.sub(" ", text) if any(mark in text for mark in '"“„«') else text
     plain = unleet(joined(fold(bare)))
     names: dict[str, None] = {}

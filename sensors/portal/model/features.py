@@ -13,6 +13,8 @@ from itertools import pairwise
 from pathlib import Path
 from zlib import crc32
 
+import ahocorasick_rs
+
 from sensors.portal.page import Page
 from sensors.portal.signs import find_signs
 from sensors.portal.spelling import fold, joined, unleet
@@ -44,6 +46,7 @@ _REPORT = re.compile(
 _STEPS = (0, 1, 3, 8, 20, 50, 120, 300, 800, 2000, 6000, 20000)
 _LIKED = tuple((Path(__file__).parent / "liked.txt").read_text(encoding="utf-8").splitlines())
 """What defacers like to build with, as it stands in the source."""
+_LIKED_FINDER = ahocorasick_rs.AhoCorasick(list(_LIKED))
 
 
 def _bucket(name: str, value: int) -> str:
@@ -75,7 +78,8 @@ def tokens_of_build(page: Page) -> list[str]:
         f"titled:{bool(page.title)}",
         f"language:{bool(page.language)}",
     ]
-    return tokens + [f"liked:{word}" for word in _LIKED if word in source]
+    liked = {index for index, _, _ in _LIKED_FINDER.find_matches_as_indexes(source, overlapping=True)}
+    return tokens + [f"liked:{_LIKED[index]}" for index in liked]
 
 
 def _weighed(tokens: Iterable[str], weight: float, into: dict[int, float]) -> None:
@@ -101,11 +105,18 @@ def features_of(page: Page) -> dict[int, float]:
     _weighed(tokens_of_text(page.title, "t"), 1.0, found)
     _weighed(tokens_of_build(page), 2.0, found)
     _weighed([f"reports:{reports(f'{page.title} {page.text}')}"], 1.0, found)
-    buried = [block.text for block in page.blocks if block.hidden]
-    if buried:
-        signs = find_signs("\n".join(buried)[:20_000])
-        _weighed([f"buried:{name}" for name in signs.names], 1.0, found)
+    _weighed([f"buried:{name}" for name in find_signs(_buried(page)).names], 1.0, found)
     return found
+
+
+def _buried(page: Page) -> str:
+    return "\n".join(block.text for block in page.blocks if block.hidden)[:20_000]
+
+
+def signs_of(page: Page) -> tuple[str, ...]:
+    """The names of the signs on a page, seen or hidden."""
+    seen = find_signs(f"{page.title}\n{page.text}").names
+    return tuple(dict.fromkeys((*seen, *find_signs(_buried(page)).names)))
 
 
 def how_signed(page: Page) -> int:
@@ -113,13 +124,11 @@ def how_signed(page: Page) -> int:
 
     0 nowhere; 1 somewhere (also hidden), or in a report; 2 as the title, or as a short line of its own.
     """
-    texts = [page.title, *(block.text for block in page.blocks)]
-    everything = "\n".join(texts)
-    if not find_signs(everything).names:
+    if not signs_of(page):
         return 0
     if _OWN_TITLE.search(unleet(joined(fold(page.title)))):
         return 2
-    if reports(everything):
+    if reports(f"{page.title} {page.text}"):
         return 1
     if find_signs(page.title).score >= _SIGNED_TITLE:
         return 2
