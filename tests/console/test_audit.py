@@ -90,12 +90,12 @@ def test_a_mail_server_that_refuses_does_not_stop_the_writing_down(tmp_path: Pat
             assert len(read_anchors(anchor_file(house))) == 1
 
 
-@pytest.mark.parametrize(("writable", "told"), [(True, "line 3"), (False, "failed")])
+@pytest.mark.parametrize(("writable", "told"), [(True, "line 4"), (False, "failed")])
 def test_the_night_writes_it_down_and_goes_on_when_it_cannot(
     tmp_path: Path, *, writable: bool, told: str
 ) -> None:
     with open_house(tmp_path / "home", make=True, clock=at_three) as house:
-        acts(house)
+        acts(house)  # three lines; the night adds the head of the evidence's chain
         if not writable:
             anchor_file(house).mkdir()
         assert Night(house).tick() == 1
