@@ -23,6 +23,8 @@ _VOLATILE = 2
 """A place where new text came on this many visits changes by itself."""
 _SPAM, _SPAM_WORDS = 0.7, 0.5
 _REPLACED = 0.85
+_FARM = 4
+"""So many different words of hidden links to one foreign domain are no menu."""
 _MOST_BLOCKS, _MOST_TEXT = 400, 100_000
 _ACCOUNT = re.compile(
     r"\b(?:stk|so tai khoan|tai khoan so|so tk|chu tk|chu tai khoan|chuyen khoan)\b"
@@ -135,12 +137,22 @@ def _signed(fresh: list[Block]) -> bool:
 def _links(links: list[Link], found: _Found, known: set[str]) -> None:
     if links:
         found.note("links")
+    farms = _farms(links)
     for link in links:
         dangers = dangers_of_link(link.url, link.domain, known)
         kept = link.hidden not in {"", "noscript", "not_displayed"} and foreign(link.domain, ())
-        if kept or (dangers and link.hidden not in {"", "noscript"}):
+        if kept or ((dangers or link.domain in farms) and link.hidden not in {"", "noscript"}):
             found.note("links", "links.hidden")
         found.note("links", *dangers)
+
+
+def _farms(links: list[Link]) -> set[str]:
+    """Foreign domains to which many links that nobody sees say many things: they are for search engines."""
+    said: dict[str, set[str]] = {}
+    for link in links:
+        if link.hidden not in {"", "noscript"} and link.text and foreign(link.domain, ()):
+            said.setdefault(link.domain, set()).add(link.text)
+    return {domain for domain, texts in said.items() if len(texts) >= _FARM}
 
 
 def _title(face: Face, page: Page, found: _Found, share: float) -> str:

@@ -241,15 +241,20 @@ def _calm(folded: str, found: dict[str, tuple[float, int]]) -> float:
 
 def _linked(links: Iterable[Link]) -> tuple[float, list[str], bool]:
     weights: dict[str, float] = {}
+    told: set[str] = set()
     hidden = False
     for link in links:
         if not link.domain:
             continue
+        buried = _buried(link.hidden)
         said = max((weight for weight, _ in words_in(fold(link.text)).values()), default=0.0)
         named = 0.7 if is_spam_domain(link.domain) else 0.0
-        weight = _together([said * _SAID, named])
+        weight = _together([said if buried else said * _SAID, named])
         if weight >= 0.3:  # noqa: PLR2004 - one weak word is not enough
-            weights[link.domain] = max(weight, weights.get(link.domain, 0.0))
-            hidden = hidden or _buried(link.hidden)
+            before = weights.get(link.domain, 0.0)
+            more = buried and link.text not in told  # what nobody sees is no headline: its words add up
+            weights[link.domain] = _together([weight, before]) if more else max(weight, before)
+            told.add(link.text)
+            hidden = hidden or buried
     domains = sorted(weights, key=lambda domain: -weights[domain])
     return _together(list(weights.values())[:20]), domains, hidden

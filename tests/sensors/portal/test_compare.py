@@ -17,6 +17,10 @@ BEFORE = (
 )
 
 
+def _linked(host: str, *texts: str) -> str:
+    return "".join(f"<a href=https://{host}/>{text}</a>" for text in texts)
+
+
 def _dangers(piece: str, where: str = "</body>") -> set[str]:
     face = face_of(parse_page(BEFORE.encode(), URL), path="/", view="desktop")
     after = BEFORE.replace(where, piece + where, 1)
@@ -40,6 +44,8 @@ def _dangers(piece: str, where: str = "</body>") -> set[str]:
         ("<a href=https://tai-app.top/>Tải</a>", "links.strange"),
         ("<a href=https://la.com/vneid.apk>VNeID</a>", "links.download"),
         (f"<div id=z9><a href=https://la.com/>x</a></div><script>{HIDES}</script>", "links.hidden"),
+        (f"<div style='display:none'>{_linked('la.com', 'vào', 'chơi', 'nạp', 'rút')}</div>", "links.hidden"),
+        (f"<div style='display:none'>{_linked('la.com', 'OLX', 'Bandar Togel', 'Slot')}</div>", "spam.links"),
         ("<script>var a='ht'+'tps://la.top/';window['loca'+'tion']=a</script>", "script.redirects"),
         ("<script>new WebSocket('wss://la.com/x')</script>", "script.foreign"),
         ("<iframe srcdoc=\"<script src='https://la.com/a.js'></script>\"></iframe>", "frame.foreign"),
@@ -72,6 +78,8 @@ def test_an_injection_is_dangerous(piece: str, danger: str) -> None:
         "<script>var x={'@context':'http://schema.org'};location.hash='#a'</script>",
         "<p>Công an bắt nhóm cá cược bóng đá trực tuyến</p>",
         "<p>Sở Y tế công bố giá: Viagra 97.000, Cialis 240.000</p>",
+        f"<ul style='display:none'>{_linked('bao-dia-phuong.com', 'Tin', 'Ảnh')}</ul>",
+        f"<ul style='display:none'>{_linked('hanoi.gov.vn', 'Tin', 'Ảnh', 'Luật', 'Phim', 'Báo')}</ul>",
     ],
 )
 def test_an_honest_change_is_not(piece: str) -> None:
