@@ -243,10 +243,10 @@ def _linked(links: Iterable[Link]) -> tuple[float, list[str], bool]:
     weights: dict[str, float] = {}
     told: set[str] = set()
     hidden = False
-    for link in links:
-        if not link.domain:
-            continue
-        buried = _buried(link.hidden)
+    away = [link for link in links if link.domain]
+    shown = {(link.domain, link.text) for link in away if not _buried(link.hidden)}
+    for link in away:
+        buried = _buried(link.hidden) and (link.domain, link.text) not in shown  # a menu is there twice
         said = max((weight for weight, _ in words_in(fold(link.text)).values()), default=0.0)
         named = 0.7 if is_spam_domain(link.domain) else 0.0
         weight = _together([said if buried else said * _SAID, named])
