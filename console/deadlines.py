@@ -65,11 +65,16 @@ def people_of(store: Store, agency: str) -> frozenset[str]:
 
 
 class Deadlines:
-    """The notices of one installation. Of several nodes the one with the lease sends them."""
+    """The notices of one installation. Of several nodes the one with the lease sends them.
 
-    def __init__(self, house: House) -> None:
+    Args:
+        house: whose tickets.
+        holder: who asks for the lease; this process when empty.
+    """
+
+    def __init__(self, house: House, *, holder: str = "") -> None:
         self._house = house
-        self._lease = Lease(house.store, "sla", house.clock)
+        self._lease = Lease(house.store, "sla", house.clock, holder=holder)
         self._due = DueTimes(house.store, house.clock)
         self._seen: dict[str, int] = {}
         self._mark: datetime | None = None

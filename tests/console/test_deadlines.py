@@ -213,7 +213,7 @@ def test_two_services_at_once_send_each_notice_once(house: House, hands: Hands, 
         opened(house, number, assignee="lan")
     hands.forward(minutes=31)
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(Deadlines.step, [Deadlines(house), Deadlines(house)]))
+        list(pool.map(Deadlines.step, [Deadlines(house, holder=f"node-{n}|x|1|1") for n in "ab"]))
     assert len(told(box)) == 5
 
 

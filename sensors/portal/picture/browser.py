@@ -208,6 +208,7 @@ async def _picture(page: Page, url: str, seen: _Seen) -> tuple[dict[str, Any], b
         if "ERR_ABORTED" in told["detail"]:
             await asyncio.sleep(0.2)  # the news of a download comes after it
         if seen.downloads or "Download is starting" in told["detail"]:
+            seen.downloads = max(seen.downloads, 1)  # its own news may come later than the error
             return told | {"error": "download"}, b""
         if "net::" in told["detail"]:
             return told | {"error": "unreachable"}, b""
