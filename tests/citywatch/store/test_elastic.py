@@ -193,6 +193,7 @@ def test_tls_users_and_their_limits(secured: tuple[str, Path]) -> None:
     )
     store = ElasticStore(url, by_ca, clock=system_clock)
     assert store.append([event(1)]) == 1
+    assert store.search(Query()).total == 1  # from now on others see it too, not only within a second
     store.put_if("ticket", "t", {"state": "new"}, 0)
     told_by_fingerprint = replace(by_ca, ca_file="", fingerprint=(certs / "ca.sha256").read_text().strip())
     refused = {
