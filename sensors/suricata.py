@@ -15,6 +15,7 @@ from citywatch.model import Event
 from sensors.address import address, count, port
 from sensors.json_value import Record, flatten, items, objects, record, text, texts
 from sensors.names import question
+from sensors.network.flowevent import answered
 from sensors.urls import url_fields
 from sensors.when import iso
 
@@ -351,17 +352,7 @@ def state(out: int, back: int) -> str:
         return "RSTOS0" if out & RST else "SH" if out & FIN else "S0"
     if not back & SYN:
         return "REJ" if back & RST else "OTH"
-    return _answered(out, back)
-
-
-def _answered(out: int, back: int) -> str:
-    if out & RST:
-        return "RSTO"
-    if back & RST:
-        return "RSTR"
-    if out & FIN:
-        return "SF" if back & FIN else "S2"
-    return "S3" if back & FIN else "S1"
+    return answered(out, back)
 
 
 def stats(event: Event, part: Record) -> None:

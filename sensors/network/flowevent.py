@@ -38,10 +38,11 @@ def state(out: int, back: int) -> str:
         return "RSTOS0" if out & RST else "SH" if out & FIN else "S0"
     if not back & SYN:
         return "REJ" if back & RST else "OTH"
-    return _answered(out, back)
+    return answered(out, back)
 
 
-def _answered(out: int, back: int) -> str:
+def answered(out: int, back: int) -> str:
+    """The state after both sides' SYN."""
     if out & RST:
         return "RSTO"
     if back & RST:
