@@ -92,7 +92,7 @@ def make(visit: Visit) -> Response:
         f"{wanted.id} {wanted.source} {wanted.destination} {wanted.rule_id} {wanted.owner} {wanted.reason}"
     )
     write_audit(visit.house.store, visit.house.clock, visit.who.id, "allow", about)
-    return visit.go("/allowances", "allowed", count=closed)
+    return visit.go("/allowances", "allowed", count=closed, made=wanted.id)
 
 
 def show_all(visit: Visit) -> Response:

@@ -13,19 +13,20 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from citywatch.clock import parse_stamp, stamp
-from citywatch.errors import Conflict, StoreError
-from citywatch.model import Alert, Change, Portal, Severity, Ticket, from_doc, to_doc
+from citywatch.errors import StoreError
+from citywatch.model import Alert, Portal, Severity, Ticket, from_doc, to_doc
 from citywatch.ports import All, Condition, Is, Query, Range
-from citywatch.respond import lifecycle
 from console.web import advisories, inbox, suppress
-from console.web.accounts import write_audit
+from console.web.counterpart import refusal
 from console.web.deeds import DEEDS, change_states
 from console.web.door import Visit, Way
 from console.web.inbox import VIEWS, Ask, Row
 from console.web.once import once
-from console.web.openapi import describe_api, strict
+from console.web.openapi import OWN, Specs, describe_api, strict
+from console.web.programs import ALL as PAIRS
 from console.web.query import QueryError, read_event_query
-from console.web.tickets import moves_of
+from console.web.tickets import comment, move, moves_of
+from console.web.ways import CONSOLE
 
 _MOST = 500
 _COUNT_TO = 10_000
@@ -157,35 +158,23 @@ def _one_ticket(visit: Visit) -> tuple[Ticket, int]:
 
 def ticket(visit: Visit) -> Response:
     """One ticket, and where it may be moved."""
-    found, _ = _one_ticket(visit)
-    return JSONResponse(_ticket_doc(found) | {"moves": moves_of(visit, found)})
+    found, version = _one_ticket(visit)
+    return JSONResponse(_ticket_doc(found) | {"moves": moves_of(visit, found), "version": version})
 
 
 @once
 def change_ticket(visit: Visit) -> Response:
-    """Comment on a ticket, or move it (with `to`)."""
-    found, version = _one_ticket(visit)
-    at, note, to = stamp(visit.house.clock()), visit.text("note"), visit.text("to")
-    if to:
-        if to not in moves_of(visit, found):
-            raise HTTPException(
-                409, f"from '{found.state}' it may go to: {', '.join(moves_of(visit, found))}"
-            )
-        try:
-            changed = lifecycle.move(found, to, by=visit.who.id, at=at, note=note)
-        except lifecycle.NotAllowed as error:
-            raise HTTPException(409, str(error)) from error
-    elif note:
-        line = Change(at=at, by=visit.who.id, what="comment", note=note)
-        changed = replace(found, changed_at=at, history=(*found.history, line))
-    else:
+    """Comment on a ticket, or move it (with `to`); as the console's two forms do."""
+    found, _ = _one_ticket(visit)
+    to = visit.text("to")
+    if to and to not in moves_of(visit, found):
+        raise HTTPException(409, f"from '{found.state}' it may go to: {', '.join(moves_of(visit, found))}")
+    if not to and not visit.text("note"):
         raise HTTPException(400, "give a note, or a state in 'to'")
-    try:
-        visit.desk.write_ticket(changed, version)
-    except Conflict as error:
-        raise HTTPException(409, str(error)) from error
-    write_audit(visit.house.store, visit.house.clock, visit.who.id, "ticket_api", f"{found.id} {to}")
-    return JSONResponse(_ticket_doc(changed))
+    form = {name: [visit.text(name)] for name in ("to", "note")}
+    came = (move if to else comment)(replace(visit, form=form, program=True))
+    refused = refusal(visit, came)
+    return refused if refused is not None else JSONResponse(_ticket_doc(_one_ticket(visit)[0]))
 
 
 def portals(visit: Visit) -> Response:
@@ -222,7 +211,7 @@ def events(visit: Visit) -> Response:
 def describe(visit: Visit) -> Response:
     """This interface as OpenAPI 3.1."""
     del visit
-    return JSONResponse(describe_api(_WAYS))
+    return JSONResponse(describe_api((*_WAYS, *FORMS), SPECS))
 
 
 _WAYS = (
@@ -250,7 +239,14 @@ _WAYS = (
     Way(path="/api/v1/events", handler=events, name="api_events", needs="staff", api=True),
     *advisories.API_WAYS,
 )
+FORMS = tuple(pair.way(CONSOLE) for pair in PAIRS)
+"""The counterparts of what the console has, in the order of `programs.ALL`."""
+SPECS: Specs = {
+    **OWN,
+    **{(way.method, way.path): pair.spec for way, pair in zip(FORMS, PAIRS, strict=True)},
+}
+"""What each route takes and gives."""
 WAYS = (
-    *(strict(way) for way in _WAYS),
+    *(strict(way, SPECS[way.method, way.path]) for way in (*_WAYS, *FORMS)),
     Way(path="/api/v1/openapi.json", handler=describe, name="api_openapi", api=True),
 )

@@ -27,39 +27,11 @@ from citywatch.respond.sla import Sla
 from citywatch.settings import Settings
 from console.indicators import Warnings
 from console.packets import Packets
-from console.web import (
-    advisories,
-    alert,
-    api,
-    approvals,
-    attack,
-    bench,
-    bring,
-    care,
-    deeds,
-    estate,
-    evidence,
-    factor,
-    federation,
-    feeds,
-    health,
-    hunts,
-    inbox,
-    invite,
-    live,
-    login,
-    overview,
-    people,
-    playbooks,
-    search,
-    setup,
-    ticket_work,
-    tickets,
-    warnings,
-)
+from console.web import api, live
 from console.web.door import Visit, Way
 from console.web.show import STATIC
 from console.web.throttle import Throttle
+from console.web.ways import CONSOLE
 from sensors.portal.proof import Proof
 
 
@@ -151,36 +123,7 @@ class HouseView(Protocol):
         ...
 
 
-WAYS: Sequence[Way] = (
-    *login.WAYS,
-    *factor.WAYS,
-    *federation.WAYS,
-    *inbox.WAYS,
-    *deeds.WAYS,
-    *alert.WAYS,
-    *tickets.WAYS,
-    *ticket_work.WAYS,
-    *bring.WAYS,
-    *care.WAYS,
-    *estate.WAYS,
-    *overview.WAYS,
-    *invite.WAYS,
-    *approvals.WAYS,
-    *playbooks.WAYS,
-    *evidence.WAYS,
-    *feeds.WAYS,
-    *search.WAYS,
-    *hunts.WAYS,
-    *attack.WAYS,
-    *bench.WAYS,
-    *warnings.WAYS,
-    *advisories.WAYS,
-    *health.WAYS,
-    *people.WAYS,
-    *setup.WAYS,
-    *live.WAYS,
-    *api.WAYS,
-)
+WAYS: Sequence[Way] = (*CONSOLE, *api.WAYS)
 """Every route of the console; a test walks all of them as every role."""
 
 

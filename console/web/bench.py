@@ -89,7 +89,7 @@ def start(visit: Visit) -> Response:
         draft = replace(draft, id=f"{name}_{key}", title=like.title, text=text, samples=samples)
     drafts.write(visit.house.store, draft, 0)
     write_audit(visit.house.store, visit.house.clock, visit.who.id, "rule_begun", draft.id)
-    return visit.go(f"/rules/drafts/{draft.id}")
+    return visit.go(f"/rules/drafts/{draft.id}", made=draft.id)
 
 
 def _copied(visit: Visit, like: Rule) -> tuple[str, str]:
@@ -106,6 +106,7 @@ def _read(visit: Visit) -> tuple[Draft, int]:
     found = drafts.read(visit.house.store, visit.path("id"))
     if found is None:
         raise visit.missing()
+    visit.unchanged(drafts.KIND, found[0].id, found[1])
     return found
 
 

@@ -66,7 +66,7 @@ def register(visit: Visit) -> Response:
         portal = add(visit, wanted)
     except SettingsError as error:
         return _new(visit, given, (str(error),))
-    return visit.go(f"/portals/{portal.id}/proof")
+    return visit.go(f"/portals/{portal.id}/proof", made=portal.id)
 
 
 def add(visit: Visit, wanted: Portal) -> Portal:

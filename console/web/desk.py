@@ -6,7 +6,7 @@ not see is simply not there (None, and a page that says 404).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -38,9 +38,13 @@ EVENT_AGENCY_FIELD = "citywatch.portal.agency"
 class Desk:
     """The store as one person sees it. Its calls block: use it in a thread."""
 
-    def __init__(self, store: Store, user: User) -> None:
+    def __init__(
+        self, store: Store, user: User, unchanged: Callable[[str, str, int], None] | None = None
+    ) -> None:
+        """Take the store, the person, and what refuses a record that is no longer as the person saw it."""
         self._store = store
         self.user = user
+        self._unchanged = unchanged
 
     @property
     def indexes_all(self) -> bool:
@@ -74,10 +78,16 @@ class Desk:
         return replace(page, records=tuple(record for record in page.records if self.sees(kind, record.doc)))
 
     def read(self, kind: str, record_id: str, noun: type[T]) -> tuple[T, int] | None:
-        """One record with its version, or None when it is not there or not this person's."""
+        """One record with its version, or None when it is not there or not this person's.
+
+        Raises:
+            Conflict: it is the one that the visit is about, and not as who asks saw it.
+        """
         record = self._store.get(kind, record_id)
         if record is None or not self.sees(kind, record.doc):
             return None
+        if self._unchanged is not None:
+            self._unchanged(kind, record_id, record.version)
         return from_doc(record.doc, noun), record.version
 
     def many(self, kind: str, ids: Sequence[str], noun: type[T]) -> dict[str, T]:

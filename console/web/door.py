@@ -32,6 +32,7 @@ from console.web.desk import Desk
 from console.web.seal import Seal
 from console.web.sessions import LIFE, Session, csrf_fits, find_session, find_token, mask_csrf
 from console.web.throttle import Throttle
+from console.web.told import Done, Shown
 
 if TYPE_CHECKING:
     from console.web.app import HouseView
@@ -74,6 +75,10 @@ class Visit:
     """The JSON object that came with an API request."""
     upload: Upload | None = None
     """The file that came with a form."""
+    program: bool = False
+    """A program does what a form does: in place of a page it gets what would stand there."""
+    expects: int | None = None
+    """The version in which who asks saw what the path names."""
 
     @property
     def who(self) -> User:
@@ -84,7 +89,16 @@ class Visit:
 
     @property
     def desk(self) -> Desk:
-        return Desk(self.house.store, self.who)
+        return Desk(self.house.store, self.who, self.unchanged)
+
+    def unchanged(self, kind: str, key: str, version: int) -> None:
+        """Go on only if what the path names is as who asks saw it.
+
+        Raises:
+            Conflict: somebody changed it since.
+        """
+        if self.expects not in {None, version} and self.request.path_params.get("id") == key:
+            raise Conflict(kind, key, self.expects or 0, version)
 
     @property
     def language(self) -> str:
@@ -143,6 +157,8 @@ class Visit:
 
     def page(self, template: str, status: int = 200, **context: Any) -> Response:
         """A whole page."""
+        if self.program:
+            return Shown(status, context)
         note = self._note()
         body = show.render(
             self.language,
@@ -177,8 +193,18 @@ class Visit:
         """The words for a code, in the visitor's language."""
         return words.say(self.language, kind, code)
 
-    def go(self, where: str, note: str = "", *, count: int = 0, undo: str = "") -> Response:
-        """Send the browser on to one of our own pages, with something to say there."""
+    def go(self, where: str, note: str = "", *, count: int = 0, undo: str = "", made: str = "") -> Response:
+        """Send the browser on to one of our own pages, with something to say there.
+
+        Args:
+            where: the page.
+            note: what is said there; a code of `words`.
+            count: how many it was done to.
+            undo: under which id it can be undone.
+            made: the id of the new thing.
+        """
+        if self.program:
+            return Done(note, count, undo, made)
         response = RedirectResponse(local_path(where), 303)
         if note:
             self.put_cookie(response, NOTE_COOKIE, f"{note}.{count}.{undo}", 60)

@@ -52,7 +52,7 @@ def keep(visit: Visit) -> Response:
     if not standing.keep(visit.house.store, hunt):
         return visit.go(back, "hunts_full")
     write_audit(visit.house.store, visit.house.clock, visit.who.id, "hunt_kept", f"{hunt.id} {name}")
-    return visit.go("/hunts", "saved")
+    return visit.go("/hunts", "saved", made=hunt.id)
 
 
 def drop(visit: Visit) -> Response:

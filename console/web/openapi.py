@@ -5,14 +5,16 @@ OpenAPI 3.1, made from the routes: what is not described here makes a test fail.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import wraps
-from typing import Any
+from typing import Any, cast
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from citywatch.model import to_doc
 from console.web.door import Visit, Way
 
 Doc = dict[str, Any]
@@ -20,8 +22,8 @@ Doc = dict[str, Any]
 _TEXT: Doc = {"type": "string"}
 _STAMP: Doc = {"type": "string", "format": "date-time"}
 _LIMIT: Doc = {"type": "integer", "minimum": 1, "maximum": 500, "default": 100}
+_MOST_ITEMS = 10_000
 _AT = "2026-11-22T08:05:00.000000Z"
-_ID = {"name": "id", "in": "path", "required": True, "schema": _TEXT}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,13 +47,14 @@ class Asked:
         } | told
 
 
-def _one_of(*names: str) -> Doc:
+def one_of(*names: str) -> Doc:
+    """A text that is one of these."""
     return {"type": "string", "enum": list(names)}
 
 
 _STATES = ("open", "new", "acknowledged", "closed", "false_positive", "any")
 _LEVELS = ("informational", "low", "medium", "high", "critical")
-_PAGING = (
+PAGING = (
     Asked(name="limit", example=100, schema=_LIMIT),
     Asked(name="after", example="", what="the `next` of the page before"),
 )
@@ -59,31 +62,31 @@ _PAGING = (
 QUERIES: Mapping[str, Sequence[Asked]] = {
     "/api/v1/alerts": (
         Asked(name="q", example="severity:high agency:so-y-te", what="the inbox's own filter language"),
-        Asked(name="state", example="open", schema=_one_of(*_STATES)),
-        Asked(name="severity", example="medium", schema=_one_of("", *_LEVELS), what="at least this one"),
-        Asked(name="suppressed", example="false", schema=_one_of("true", "false")),
+        Asked(name="state", example="open", schema=one_of(*_STATES)),
+        Asked(name="severity", example="medium", schema=one_of("", *_LEVELS), what="at least this one"),
+        Asked(name="suppressed", example="false", schema=one_of("true", "false")),
         Asked(
             name="updated_since",
             example="2026-11-22T00:00:00Z",
             what="only alerts that were seen or changed by somebody at or after this time; q, state, "
             "severity and suppressed are then not heeded",
         ),
-        *_PAGING,
+        *PAGING,
     ),
     "/api/v1/tickets": (
         Asked(name="state", example="confirmed"),
         Asked(name="agency", example="so-y-te"),
         Asked(name="assignee", example="lan"),
         Asked(name="updated_since", example="2026-11-22T00:00:00Z"),
-        *_PAGING,
+        *PAGING,
     ),
-    "/api/v1/advisories": _PAGING[1:],
-    "/api/v1/portals": _PAGING,
+    "/api/v1/advisories": PAGING[1:],
+    "/api/v1/portals": PAGING,
     "/api/v1/events": (
         Asked(name="q", example="source.ip:10.0.0.0/8"),
         Asked(name="from", example="2026-11-22T00:00:00Z"),
         Asked(name="to", example="2026-11-23T00:00:00Z"),
-        *_PAGING,
+        *PAGING,
     ),
 }
 """What may stand behind the question mark."""
@@ -91,20 +94,45 @@ QUERIES: Mapping[str, Sequence[Asked]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Body:
-    """What a POST takes: texts by name."""
+    """What a POST takes: texts by name, or lists of texts where the example is a tuple."""
 
-    example: Mapping[str, str]
+    example: Mapping[str, str | tuple[str, ...]]
     required: tuple[str, ...] = ()
     allowed: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
     def described(self) -> Doc:
         """As OpenAPI has it."""
-        named = {
-            name: _one_of(*self.allowed[name]) if name in self.allowed else _TEXT for name in self.example
-        }
+        named = {name: self._schema(name) for name in self.example}
         schema: Doc = {"type": "object", "properties": named, "required": list(self.required)}
-        content = {"application/json": {"schema": schema, "example": dict(self.example)}}
+        content = {"application/json": {"schema": schema, "example": to_doc(self.example)}}
         return {"required": True, "content": content}
+
+    def _schema(self, name: str) -> Doc:
+        one = one_of(*self.allowed[name]) if name in self.allowed else _TEXT
+        if isinstance(self.example[name], tuple):
+            return {"type": "array", "items": one, "maxItems": _MOST_ITEMS}
+        return one
+
+    def fits(self, name: str, value: object) -> bool:
+        """Tell whether a value is of the kind that the name takes."""
+        if not isinstance(self.example[name], tuple):
+            return isinstance(value, str)
+        if not isinstance(value, list):
+            return False
+        items = cast("list[object]", value)
+        return len(items) <= _MOST_ITEMS and all(isinstance(one, str) for one in items)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spec:
+    """What one route takes and gives."""
+
+    asked: Sequence[Asked] = ()
+    body: Body = Body(example={})
+    answer: Doc = field(default_factory=dict[str, Any])
+    """What a good answer looks like."""
+    media: tuple[str, ...] = ()
+    """Of which kinds the bytes are, where bytes are answered."""
 
 
 BODIES: Mapping[str, Body] = {
@@ -125,17 +153,18 @@ BODIES: Mapping[str, Body] = {
 }
 
 
-def strict(way: Way) -> Way:
+def strict(way: Way, spec: Spec) -> Way:
     """The same route, that refuses names which are not described, and values that are no text."""
-    asked = tuple(one.name for one in QUERIES.get(way.path, ()))
-    body = tuple(BODIES[way.path].example) if way.method == "POST" else ()
+    asked, body = tuple(one.name for one in spec.asked), spec.body
 
     @wraps(way.handler)
     def handler(visit: Visit) -> Response:
         _check(visit.request.query_params, asked)
-        _check(visit.body, body)
-        if not all(isinstance(value, str) for value in visit.body.values()):
-            raise HTTPException(400, "every value must be a text")
+        _check(visit.body, tuple(body.example))
+        for name, value in visit.body.items():
+            if not body.fits(name, value):
+                kind = "a list of texts" if isinstance(body.example[name], tuple) else "a text"
+                raise HTTPException(400, f"every value must be a text: {name} must be {kind}")
         return way.handler(visit)
 
     return replace(way, handler=handler)
@@ -189,12 +218,24 @@ ANSWERS: Mapping[tuple[str, str], Doc] = {
     ("GET", "/api/v1/alerts/{id}"): _ALERT,
     ("POST", "/api/v1/alerts/{id}/state"): _STATE,
     ("GET", "/api/v1/tickets"): _page("tickets", _TICKET),
-    ("GET", "/api/v1/tickets/{id}"): _TICKET | {"moves": ["closed", "confirmed"]},
+    ("GET", "/api/v1/tickets/{id}"): _TICKET | {"moves": ["closed", "confirmed"], "version": 3},
     ("POST", "/api/v1/tickets/{id}"): _TICKET | {"state": "confirmed"},
     ("GET", "/api/v1/portals"): _page("portals", _PORTAL),
     ("GET", "/api/v1/events"): _page("events", _EVENT),
 }
 """What a good answer looks like."""
+
+Specs = Mapping[tuple[str, str], Spec]
+"""By method and path."""
+OWN: Specs = {
+    (method, path): Spec(
+        asked=QUERIES.get(path, ()) if method == "GET" else (),
+        body=BODIES[path] if method == "POST" else Body(example={}),
+        answer=answer,
+    )
+    for (method, path), answer in ANSWERS.items()
+}
+"""Of the routes that have no form of the console behind them."""
 
 _REFUSALS = {
     "400": "the request cannot be read; `error` says why",
@@ -210,12 +251,12 @@ _REFUSALS_OF_CHANGES = {
 }
 
 
-def describe_api(ways: Sequence[Way]) -> Doc:
+def describe_api(ways: Sequence[Way], specs: Specs) -> Doc:
     """The whole description."""
     paths: dict[str, Doc] = {}
     for way in ways:
         if way.needs is not None:
-            paths.setdefault(way.path, {})[way.method.lower()] = _described(way)
+            paths.setdefault(way.path, {})[way.method.lower()] = _described(way, specs[way.method, way.path])
     error = {"type": "object", "properties": {"error": _TEXT}, "required": ["error"]}
     return {
         "openapi": "3.1.0",
@@ -238,17 +279,21 @@ def describe_api(ways: Sequence[Way]) -> Doc:
     }
 
 
-def _described(way: Way) -> Doc:
-    asked = [one.described() for one in QUERIES.get(way.path, ())]
+def _described(way: Way, spec: Spec) -> Doc:
     changes = way.method == "POST"
+    asked = [one.described() for one in spec.asked]
+    parts: list[Doc] = [
+        {"name": name, "in": "path", "required": True, "schema": _TEXT}
+        for name in re.findall(r"{([a-z0-9]+)}", way.path)
+    ]
     made: Doc = {
         "operationId": way.name,
         "summary": (way.handler.__doc__ or "").strip(),
-        "parameters": ([_ID] if "{id}" in way.path else []) + asked + ([_ONCE] if changes else []),
-        "responses": {"200": _good(way)} | _refused(_REFUSALS | (_REFUSALS_OF_CHANGES if changes else {})),
+        "parameters": parts + asked + ([_ONCE] if changes else []),
+        "responses": {"200": _good(spec)} | _refused(_REFUSALS | (_REFUSALS_OF_CHANGES if changes else {})),
     }
     if changes:
-        made["requestBody"] = BODIES[way.path].described()
+        made["requestBody"] = spec.body.described()
     return made
 
 
@@ -263,13 +308,13 @@ _ONCE: Doc = {
 }
 
 
-def _good(way: Way) -> Doc:
-    example = ANSWERS[way.method, way.path]
+def _good(spec: Spec) -> Doc:
+    told, example = "what was asked for", spec.answer
+    if spec.media:
+        content = {kind: {"schema": {"type": "string"}} for kind in spec.media}
+        return {"description": told, "content": content}
     schema = {"type": "object", "required": sorted(example.keys() & {"total", "next", "id", "alert_id"})}
-    return {
-        "description": "what was asked for",
-        "content": {"application/json": {"schema": schema, "example": example}},
-    }
+    return {"description": told, "content": {"application/json": {"schema": schema, "example": example}}}
 
 
 def _refused(words: Mapping[str, str]) -> Doc:

@@ -120,7 +120,7 @@ def make(visit: Visit) -> Response:
     total = count_all(visit.desk, "alert", Query(where=wanted.where, order="last_seen")).number
     store.put_if("suppression", wanted.id, to_doc(wanted), 0)
     write_audit(store, clock, visit.who.id, "suppress", f"{wanted.rule_id} {wanted.values} {wanted.reason}")
-    return visit.go("/suppressions", "suppressed", count=total)
+    return visit.go("/suppressions", "suppressed", count=total, made=wanted.id)
 
 
 def show_all(visit: Visit) -> Response:
