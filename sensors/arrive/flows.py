@@ -9,8 +9,9 @@ from citywatch.ports import Report
 from sensors.arrive.receiver import Message
 from sensors.flows.netflow import Netflow
 from sensors.flows.pairs import Pairs
-from sensors.flows.record import Record, event_of
+from sensors.flows.record import ICMP, ICMP6, Record, event_of
 from sensors.flows.sflow import Sflow
+from sensors.network.pace import Pace
 
 SHOWN = 50
 """Datagrams that cannot be read and are told one by one; the rest is counted."""
@@ -24,6 +25,7 @@ class Flows:
         self._decode: Netflow | Sflow = Sflow() if protocol == "sflow" else Netflow()
         self._report = report
         self._pairs = pairs or Pairs()
+        self._pace = Pace()
         self._shown = 0
         self._undecoded = 0
         self._flows = 0
@@ -41,7 +43,7 @@ class Flows:
         found: list[Event] = []
         for record in records:
             for whole, sender in join(record, message.sender, message.at):
-                found.append(event_of(whole, self._module, sender))
+                found.append(self._event(whole, sender))
         return found
 
     @staticmethod
@@ -50,7 +52,17 @@ class Flows:
 
     def due(self, at: float) -> list[Event]:
         """The events of flows that have waited long enough for a way back."""
-        return [event_of(record, self._module, sender) for record, sender in self._pairs.due(at)]
+        return [self._event(record, sender) for record, sender in self._pairs.due(at)]
+
+    def _event(self, record: Record, sender: str) -> Event:
+        """With the round in which a host is pinged: a monitoring system asks again and again."""
+        event = event_of(record, self._module, sender)
+        if record.proto in {ICMP, ICMP6}:
+            pair = sender.encode() + record.source + record.target + bytes([record.sport & 0xFF])
+            rounds = self._pace.asked(pair, record.first)
+            if rounds > 1:
+                event["citywatch.icmp.rounds"] = rounds
+        return event
 
     @property
     def open(self) -> int:

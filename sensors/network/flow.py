@@ -22,6 +22,9 @@ SLOT = 24
 """Flows are looked after once in 2**24 microseconds (16.8 s)."""
 IDLE_TCP_US = 300_000_000
 IDLE_US = 60_000_000
+ASKED_AGAIN_US = 420_000_000
+"""A host that answered a ping is waited for so long: monitoring systems ask again every few minutes."""
+FEW_ASKED = 3
 UNANSWERED_US = 20_000_000
 CLOSED_US = 5_000_000
 ACTIVE_US = 3_600_000_000
@@ -291,6 +294,7 @@ class Table:
 
 
 _AT_ONCE = 2048
+_ECHOES = frozenset({ICMP, ICMP6})
 
 
 def _began(flow: Flow) -> tuple[int, int]:
@@ -312,7 +316,8 @@ def _over(flow: Flow) -> str:
 def patience(flow: Flow) -> tuple[int, str]:
     """How long a flow may be silent, and why it then ended."""
     if flow.proto != TCP:
-        return IDLE_US, "idle"
+        asked = flow.proto in _ECHOES and flow.back_packets and flow.out_packets <= FEW_ASKED
+        return ASKED_AGAIN_US if asked else IDLE_US, "idle"
     over = _over(flow)
     if over:
         return CLOSED_US, over

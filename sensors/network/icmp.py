@@ -1,18 +1,21 @@
 """Who sends ICMP to whom, and does the echo come back as it was sent?
 
 An echo request and its answer are one flow; an error is noted on the flow it speaks of. An answer that
-differs from its request carries something of its own, which is how ICMP tunnels look.
+differs from its request carries something of its own, which is how ICMP tunnels look. In which even round
+somebody asks the same host (`citywatch.icmp.rounds`) tells monitoring from a sweep.
 """
 
 from __future__ import annotations
 
 from sensors.network.flow import FIRST_LOAD, ICMP, TCP, UDP, Flow, Table
 from sensors.network.ip import Packet, version4, version6
+from sensors.network.pace import Pace
 from sensors.network.sink import Sink
 
 _ASKED = {ICMP: {0: 8, 14: 13, 16: 15, 18: 17}, 58: {129: 128}}
 """The request's type by the answer's."""
 _ERRORS = {ICMP: {3: "unreachable", 11: "time exceeded"}, 58: {1: "unreachable", 3: "time exceeded"}}
+_REQUESTS = {proto: frozenset(asked.values()) for proto, asked in _ASKED.items()}
 _REDIRECT = 5
 _ECHO = {ICMP: 8, 58: 128}
 
@@ -20,11 +23,12 @@ _ECHO = {ICMP: 8, 58: 128}
 class Icmp:
     """Finds the flow of an ICMP packet."""
 
-    __slots__ = ("_sink", "_table")
+    __slots__ = ("_pace", "_sink", "_table")
 
     def __init__(self, sink: Sink, table: Table) -> None:
         self._sink = sink
         self._table = table
+        self._pace = Pace()
 
     def packet(self, packet: Packet, us: int, data: bytes) -> Flow | None:
         """Take one packet whose type, code and checksum are there."""
@@ -45,6 +49,8 @@ class Icmp:
                 self._sink.say(flow, "network.icmp", us, {"event.action": "redirect"})
         if kind in _ERRORS[proto]:
             self._about(packet, data, _ERRORS[proto][kind])
+        if kind in _REQUESTS[proto]:
+            self._asks(flow, us)
         flow.out_packets += 1
         flow.out_bytes += packet.total
         flow.out_load += size
@@ -53,6 +59,11 @@ class Icmp:
         if kind == _ECHO[proto]:
             flow.out_tail = data[at + 4 : packet.end]
         return flow
+
+    def _asks(self, flow: Flow, us: int) -> None:
+        rounds = self._pace.asked(flow.key, us)
+        if rounds > 1:
+            flow.add("citywatch.icmp.rounds", rounds)
 
     def _answer(self, packet: Packet, kind: int, code: int, us: int, load: bytes, size: int) -> Flow | None:
         asked = _ASKED[packet.proto].get(kind)

@@ -95,7 +95,9 @@ class Undecided:
         self._sink = sink
 
     def feed(self, flow: Flow, out: bool, data: bytes, us: int) -> bool:
-        """Decide by the bytes of whoever speaks first."""
+        """Decide by the bytes of whoever speaks first; where none of them were captured, nobody can."""
+        if not data:
+            return False
         if out and not flow.load:
             flow.load = data[:FIRST_LOAD]
         app = choose(self._sink, flow, out, data)

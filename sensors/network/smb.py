@@ -18,6 +18,8 @@ _HEAD = Struct("<4sHHIHHIIQIIQ").unpack_from
 _SESSION, _TREE, _CREATE, _CLOSE, _READ, _WRITE, _IOCTL, _SET_INFO = 1, 3, 5, 6, 8, 9, 11, 17
 _PIPE_TRANSCEIVE = 0x0011C017
 _RENAME = 10
+_DISPOSITIONS = frozenset({13, 64})
+_DELETE_ON_CLOSE = 0x1000
 _MORE = 0xC0000016
 _LONGEST = 1 << 16
 _MOST_OPEN = 1024
@@ -112,19 +114,30 @@ class Smb:
         elif command == _CREATE and len(body) >= 56:
             place, size = _two(body, 44)
             disposition = int.from_bytes(body[36:40], "little")
-            self._ask(number, {"name": _wide(data, place, size), "new": disposition in {0, 2, 5}})
+            gone = bool(int.from_bytes(body[40:44], "little") & _DELETE_ON_CLOSE)
+            asked = {"name": _wide(data, place, size), "new": disposition in {0, 2, 5}, "gone": gone}
+            self._ask(number, asked)
+        elif command == _CLOSE and len(body) >= 24:
+            self._files.pop(body[8:24], None)
+            self._pipes.pop(body[8:24], None)
         elif command == _WRITE and len(body) >= 32:
             self._pipe(flow, body[16:32], data[int.from_bytes(body[2:4], "little") :], us)
         elif command == _IOCTL and len(body) >= 32:
             if int.from_bytes(body[4:8], "little") == _PIPE_TRANSCEIVE:
                 place = int.from_bytes(body[24:28], "little")
                 self._pipe(flow, body[8:24], data[place:], us)
-        elif command == _SET_INFO and len(body) >= 32 and body[2] == 1 and body[3] == _RENAME:
-            place = int.from_bytes(body[8:10], "little")
+        elif command == _SET_INFO and len(body) >= 32 and body[2] == 1:
+            self._set(flow, body[3], tree, data, us)
+
+    def _set(self, flow: Flow, kind: int, tree: int, data: bytes, us: int) -> None:
+        """A file is given another name, or is to vanish."""
+        place = int.from_bytes(data[72:74], "little")
+        before = self._files.get(data[80:96], "")
+        if kind == _RENAME:
             size = int.from_bytes(data[place + 16 : place + 20], "little")
-            before = self._files.get(body[16:32], "")
-            after = _wide(data, place + 20, size)
-            self._file(flow, "SMB::FILE_RENAME", after, tree, us, before)
+            self._file(flow, "SMB::FILE_RENAME", _wide(data, place + 20, size), tree, us, before)
+        elif kind in _DISPOSITIONS and data[place : place + 1] not in {b"", b"\0"}:
+            self._file(flow, "SMB::FILE_DELETE", before, tree, us)
 
     def _ask(self, number: int, what: Event) -> None:
         if len(self._names) >= _MOST_OPEN:
@@ -152,10 +165,13 @@ class Smb:
             self._say(flow, us, fields)
         elif command == _CREATE and status == 0 and len(data) >= 144:
             name = str(asked["name"])
-            if len(self._files) < _MOST_OPEN:
-                self._files[data[128:144]] = name
+            if len(self._files) >= _MOST_OPEN:
+                del self._files[next(iter(self._files))]
+            self._files[data[128:144]] = name
             action = "SMB::FILE_WRITE" if asked.get("new") else "SMB::FILE_OPEN"
             self._file(flow, action, name, tree, us)
+            if asked.get("gone"):
+                self._file(flow, "SMB::FILE_DELETE", name, tree, us)
 
     def _login(self, flow: Flow, asked: Event, status: int, us: int) -> None:
         self._user = {name: value for name, value in asked.items() if name in {"user.name", "user.domain"}}
@@ -179,6 +195,8 @@ class Smb:
             "zeek.smb_files.name": name,
             "zeek.smb_files.prev_name": before,
             "file.name": name.rpartition("\\")[2],
+            "file.extension": extension(name),
+            "citywatch.smb.extension_before": extension(before),
             "file.path": f"{share}\\{name}" if share else name,
         }
         self._say(flow, us, fields)
@@ -204,6 +222,16 @@ class Smb:
 
     def close(self, flow: Flow) -> None:
         """Nothing is held back."""
+
+
+def extension(path: str) -> str:
+    r"""The ending of a file's name, in lower case; empty where there is none.
+
+    >>> extension("2026\\Báo cáo.DOCX"), extension(".profile"), extension("a.b\\c")
+    ('docx', '', '')
+    """
+    stem, dot, ending = path.rpartition("\\")[2].rpartition(".")
+    return ending.lower()[:255] if dot and stem else ""
 
 
 def _two(body: bytes, at: int) -> tuple[int, int]:

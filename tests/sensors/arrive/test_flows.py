@@ -93,6 +93,31 @@ def test_a_flood_and_a_sweep_are_told_and_browsing_is_not() -> None:
     assert alerts(_events(browsing)) == set()
 
 
+def pings(minute: float, hosts: range) -> list[Flow]:
+    first_ms = int(minute * 60_000)
+    return [
+        Flow(
+            source="10.8.0.9",
+            target=f"10.20.2.{n}",
+            sport=0,
+            dport=8 << 8,
+            proto=1,
+            flags=0,
+            first_ms=first_ms + n,
+        )
+        for n in hosts
+    ]
+
+
+def test_hosts_that_are_asked_at_an_even_pace_are_a_habit_from_the_third_time_on() -> None:
+    events = _events([flow for turn in range(4) for flow in pings(turn * 5, range(1, 21))])
+    rounds = [event.get("citywatch.icmp.rounds", 1) for event in events]
+    assert rounds == [number for number in (1, 2, 3, 4) for _ in range(20)]
+    later = [event for event in events if event.get("citywatch.icmp.rounds", 1) >= 3]
+    assert alerts(later) == set()
+    assert alerts(_events(pings(0, range(1, 21)))) == {("Hosts are looked for with ICMP", "10.8.0.9")}
+
+
 def _events(records: list[Flow]) -> list[Event]:
     flows = Flows("netflow", lambda _: None)
     found: list[Event] = []
