@@ -58,6 +58,7 @@ DATA = _Names()
 FLAT = _Names(SYSTEM)
 """Fields of names side by side with the system's."""
 CODES = frozenset({int, str})
+_BLANKS = ("",) * len(SYSTEM)
 SHAPES: dict[tuple[str, ...], _Make | None] = {}
 _KINDS: dict[tuple[str, int | str], tuple[str, list[str], str, Enrich | None]] = {}
 _EXACT = len("2026-11-22T01:02:03.000000Z")
@@ -81,8 +82,8 @@ def at_once(record: Record) -> Event | None:
     channel, code = record["Channel"], record["EventID"]
     if code.__class__ not in CODES or channel.__class__ is not str:
         return None
-    plain = PLAIN.issuperset(map(type, values))
-    if not plain and any(record[name].__class__ not in PLAIN for name in SYSTEM if name in record):
+    plain = PLAIN.issuperset({*map(type, values)})  # a set of a few kinds: quicker than value by value
+    if not plain and not PLAIN.issuperset(map(type, map(record.get, SYSTEM, _BLANKS))):
         return None
     kind = _KINDS.get((channel, code)) or _kind(channel, code)
     event = make(kind[0], kind[1], kind[2], values)
@@ -96,8 +97,10 @@ def at_once(record: Record) -> Event | None:
 def _mend(event: Event, record: Record) -> None:
     """Make plain what is not, of fields whose value is the record's own."""
     for name, value in record.items():
+        if value.__class__ in PLAIN:
+            continue
         field = FLAT[name]
-        if value.__class__ not in PLAIN and event.get(field) is value:
+        if event.get(field) is value:
             part: Event = {field: value}
             make_plain(part, nulls=False)
             if field not in part:

@@ -129,16 +129,16 @@ def _ticket(event: Event) -> None:
 
 
 def _hashes(event: Event) -> None:
-    given = _text(event, "Hashes")
-    if given:
+    given = event.get("winlog.event_data.Hashes")
+    if given.__class__ is str and given:
         event.update(_hash_fields(given))
 
 
 @lru_cache(maxsize=20_000)
-def _hash_fields(given: str) -> tuple[tuple[str, str], ...]:
-    """The fields of a program's hashes; the same programs are seen again and again."""
+def _hash_fields(given: str) -> Event:
+    """The fields of a program's hashes; the same programs are seen again and again. Shared: not changed."""
     parts = (part.partition("=") for part in given.split(",")[:8])
-    return tuple((f"file.hash.{kind.lower()}", value.lower()) for kind, _, value in parts if kind in _HASHES)
+    return {f"file.hash.{kind.lower()}": value.lower() for kind, _, value in parts if kind in _HASHES}
 
 
 def _target(event: Event) -> None:

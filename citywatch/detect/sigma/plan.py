@@ -9,29 +9,30 @@ and hosts come again and again.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any, cast
 
 import ahocorasick_rs
-import orjson
 
 from citywatch.detect.sigma import oracle
 from citywatch.detect.sigma.compile import Answer, ManyValues, View, compile_rule
+from citywatch.detect.sigma.glance import Glance
 from citywatch.detect.sigma.load import EventRule
 from citywatch.detect.sigma.oracle import MAX_VALUE, MAX_VALUES
-from citywatch.detect.sigma.prefilter import CONTAINS, EQUALS, PRESENT, Cover, Sieve, sieves
+from citywatch.detect.sigma.prefilter import CONTAINS, EQUALS, PRESENT, SAME, Cover
+from citywatch.detect.sigma.sieve import Sieve, least_width, sieves_of
 from citywatch.detect.sigma.tree import Tree, fold, text_of
 from citywatch.model import Event
 
 MOST_MEMORY = 400_000
 """Values remembered over all plans; then all is forgotten and begins anew."""
-SIEVES = 3
+SIEVES = 2
 """Parts of a rule that are looked for before the rule is asked."""
 MOST_TOGETHER = 1_000
 MEMORY_LENGTH = 400
 """Longer values are seldom seen again: not remembered."""
 
-_KELVIN, _DOTTED_I = "\u212a".encode(), "İ".encode()
-"""The only letters outside ASCII that fold to a letter of ASCII."""
+_first: Callable[[tuple[int, int, int]], int] = itemgetter(0)
 
 
 class Memory:
@@ -80,7 +81,7 @@ class Memory:
 class _Asked:
     """What is settled for each value of one field."""
 
-    __slots__ = ("absent", "anyway", "parts")
+    __slots__ = ("absent", "anyway", "parts", "wide")
 
     def __init__(self) -> None:
         self.parts: dict[int, Tree] = {}
@@ -89,6 +90,8 @@ class _Asked:
         """Bits of parts that any value may meet."""
         self.absent = 0
         """Bits of parts that are met where there is no value."""
+        self.wide: dict[int, int] = {}
+        """Bits of parts that any value may meet that is so long."""
 
 
 class _Field(dict[Any, int]):
@@ -99,7 +102,7 @@ class _Field(dict[Any, int]):
 
     __slots__ = (
         "_absent", "_answers", "_anyway", "_automaton", "_bits", "_equal", "_lengths", "_loose", "_memory",
-        "_once", "_parts", "_same", "_settled", "_view", "name",
+        "_once", "_parts", "_same", "_settled", "_view", "_wide", "name",
     )  # fmt: skip
 
     def __init__(
@@ -119,7 +122,8 @@ class _Field(dict[Any, int]):
         self._bits = [needs[CONTAINS, text] for text in texts]
         self._automaton = ahocorasick_rs.AhoCorasick(texts) if texts else None
         self._anyway = asked.anyway
-        whole = self._automaton is None and not asked.anyway
+        self._wide = sorted(asked.wide.items())
+        whole = self._automaton is None and not asked.anyway and not asked.wide
         self._lengths = frozenset(map(len, self._equal)) if whole else None
         """For a field of which only whole values are asked: how long these are."""
         self._parts = asked.parts
@@ -175,6 +179,10 @@ class _Field(dict[Any, int]):
         if len(text) > MAX_VALUE:
             text = text[:MAX_VALUE]
         found = self.search(text.lower() if text.isascii() else fold(text)) | self._anyway
+        for width, bits in self._wide:
+            if width > len(text) and text.isascii():
+                break
+            found |= bits
         # Most values mean one of a few things: to hold each of these once keeps them near the processor.
         return self._same.setdefault(found, found)
 
@@ -198,33 +206,10 @@ class _Field(dict[Any, int]):
         found = self._equal.get(text, 0)
         if self._automaton is not None:
             bits = self._bits
-            last = -1
-            for at, _, _ in self._automaton.find_matches_as_indexes(oracle.clean(text), overlapping=True):
-                if at != last:
-                    found |= bits[at]
-                    last = at
+            met = self._automaton.find_matches_as_indexes(oracle.clean(text), overlapping=True)
+            for at in {*map(_first, met)}:  # a word that stands ten times is one
+                found |= bits[at]
         return found
-
-
-class Glance:
-    """Is any of these keywords in these events at all? Rather too many events than too few."""
-
-    __slots__ = ("_ascii", "_automaton", "texts")
-
-    def __init__(self, texts: frozenset[str]) -> None:
-        self.texts = texts
-        known = [orjson.dumps(oracle.clean(text))[1:-1] for text in texts]
-        self._ascii = all(text.isascii() for text in known)
-        self._automaton = ahocorasick_rs.BytesAhoCorasick(known, ahocorasick_rs.MatchKind.LeftmostFirst)
-
-    def sees(self, events: Sequence[Event]) -> bool:
-        """Some value of some event may hold one."""
-        try:
-            whole = orjson.dumps([[*event.values()] for event in events])
-        except (TypeError, ValueError):  # half of a surrogate pair, or a number beyond 64 bits
-            return True
-        plain = whole.isascii() or (self._ascii and _KELVIN not in whole and _DOTTED_I not in whole)
-        return not plain or bool(self._automaton.find_matches_as_indexes(whole.lower()))
 
 
 class _Keywords:
@@ -261,28 +246,29 @@ class Plan:
     A rule has one bit for its cheapest cover and one, higher by the number of rules, for the next cover.
     """
 
-    __slots__ = ("_always", "_answers", "_fields", "_mask", "_present", "_search", "_several", "_shift",
-                 "keywords", "rules")  # fmt: skip
+    __slots__ = ("_always", "_answers", "_fields", "_mask", "_present", "_same", "_search", "_several",
+                 "_shifts", "keywords", "rules")  # fmt: skip
 
     def __init__(self, left: list[tuple[int, Tree]], memory: Memory) -> None:
         self.rules = left
         self._answers: list[Answer | None] = [None] * len(left)
         self._several: list[Answer | None] = [None] * len(left)
         self._always = 0
-        self._shift = len(left)
+        size = len(left)
+        self._shifts = tuple(range(size, SIEVES * size, size)) if size else ()
         self._mask = (1 << len(left)) - 1
         needs: dict[str, dict[tuple[int, str], int]] = {}
         present: dict[str, int] = {}
+        same: dict[tuple[str, str], int] = {}
         asked: dict[str, _Asked] = {}
-        for position, (_, rest) in enumerate(left):
-            chosen = sieves(rest, SIEVES)
+        for position, chosen in enumerate(sieves_of([rest for _, rest in left], SIEVES)):
             for turn in range(SIEVES):
-                bit = 1 << (position + turn * self._shift)
+                bit = 1 << (position + turn * size)
                 sieve = chosen[turn] if turn < len(chosen) else None
                 if sieve is not None and sieve.field:
                     self._enter_settled(sieve, bit, needs, asked.setdefault(sieve.field, _Asked()))
                 else:
-                    self._enter(sieve.cover if sieve else None, bit, needs, present)
+                    self._enter(sieve.cover if sieve else None, bit, needs, present, same)
         keywords = needs.pop("", None)
         self.keywords = _Keywords(keywords, memory) if keywords else None
         fields = [
@@ -291,7 +277,8 @@ class Plan:
         ]
         self._fields = tuple(fields)
         self._present = tuple(present.items())
-        self._search = _searcher(self._fields, self._present)
+        self._same = tuple(same.items())
+        self._search = _searcher(self._fields, self._present, self._same)
 
     @staticmethod
     def _enter_settled(
@@ -302,7 +289,11 @@ class Plan:
             asked.absent |= bit
         wanted = sieve.cover
         if wanted is None or any(kind == PRESENT or not text for _, kind, text in wanted):
-            asked.anyway |= bit
+            width = least_width(sieve.part)
+            if width > 1:
+                asked.wide[width] = asked.wide.get(width, 0) | bit
+            else:
+                asked.anyway |= bit
             return
         table = needs.setdefault(sieve.field, {})
         for _, kind, text in wanted:
@@ -314,6 +305,7 @@ class Plan:
         bit: int,
         needs: dict[str, dict[tuple[int, str], int]],
         present: dict[str, int],
+        same: dict[tuple[str, str], int],
     ) -> None:
         if cover is None:
             self._always |= bit
@@ -321,24 +313,37 @@ class Plan:
         for field, kind, text in cover:
             if kind == PRESENT or (kind == CONTAINS and not text):
                 present[field] = present.get(field, 0) | bit
+            elif kind == SAME:
+                same[field, text] = same.get((field, text), 0) | bit
             else:
                 table = needs.setdefault(field, {})
                 table[kind, text] = table.get((kind, text), 0) | bit
 
     def hits(self, event: Event, words: int, view: View, rules: Sequence[EventRule]) -> list[EventRule]:
         """The rules of this plan that say yes, of which `words` have a keyword in the event."""
+        begun = self._always | words if words else self._always
         try:
-            met = self._search(event, event.get, self._always | words)
+            met = self._search(event, event.get, begun)
         except TypeError:  # a list
-            met = self._always | words
-            for field in self._fields:
-                met |= field.any_of(event.get(field.name))
-            for name, bits in self._present:
-                if name in event:
-                    met |= bits
-        shift = self._shift
-        candidates = met & (met >> shift) & (met >> 2 * shift) & self._mask
+            met = self._any_of(event, begun)
+        candidates = met & self._mask
+        for shift in self._shifts:
+            if not candidates:
+                return []
+            candidates &= met >> shift
         return self._asked(candidates, event, view, rules) if candidates else []
+
+    def _any_of(self, event: Event, met: int) -> int:
+        """As `_search`, for an event with lists."""
+        for field in self._fields:
+            met |= field.any_of(event.get(field.name))
+        for name, bits in self._present:
+            if name in event:
+                met |= bits
+        for (name, other), bits in self._same:
+            if may_be_same(event.get(name), event.get(other)):
+                met |= bits
+        return met
 
     def _asked(
         self, candidates: int, event: Event, view: View, rules: Sequence[EventRule]
@@ -371,7 +376,24 @@ class Plan:
 _Search = Callable[[Event, Callable[[str], Any], int], int]
 
 
-def _searcher(fields: Sequence[_Field], present: Sequence[tuple[str, int]]) -> _Search:
+def may_be_same(mine: Any, theirs: Any) -> bool:
+    """May these be the same text? Told by their lengths, which cost nothing to see.
+
+    >>> may_be_same("A.exe", "b.EXE"), may_be_same("a", "ab"), may_be_same("a", None), may_be_same(1, "1")
+    (True, False, False, True)
+    """
+    if mine.__class__ is str and theirs.__class__ is str:
+        long, short = len(mine), len(theirs)
+        cut = long >= MAX_VALUE and short >= MAX_VALUE
+        return long == short or cut or not (mine.isascii() and theirs.isascii())
+    return mine is not None and theirs is not None
+
+
+def _searcher(
+    fields: Sequence[_Field],
+    present: Sequence[tuple[str, int]],
+    same: Sequence[tuple[tuple[str, str], int]],
+) -> _Search:
     """Write out the looks of all fields: a loop would cost as much as the looks themselves.
 
     Raises (the function): TypeError when a field holds a list.
@@ -384,6 +406,11 @@ def _searcher(fields: Sequence[_Field], present: Sequence[tuple[str, int]]) -> _
     for at, (name, bits) in enumerate(present):
         names[f"b{at}"] = bits
         lines.append(f"    if {name!r} in event: met |= b{at}")
+    if same:
+        names["same"] = may_be_same
+    for at, ((name, other), bits) in enumerate(same):
+        names[f"s{at}"] = bits
+        lines.append(f"    if same(get({name!r}), get({other!r})): met |= s{at}")
     held = "".join(f", {name}={name}" for name in names if name[0] != "_")
     lines.insert(0, f"def search(event, get, met{held}):")
     exec("\n".join([*lines, "    return met"]), names)  # noqa: S102 - we wrote it, names are quoted

@@ -1,8 +1,9 @@
 """What must an event hold, at the least, before a rule can say yes?
 
 A cover is a set of needs of which one at least is met by every event the rule says yes to: a literal that a
-field must contain, the whole value it must have, or that it must be there at all. Few events meet any need
-of a rule, so nearly all rules are ruled out by one search per field (`engine`).
+field must contain, the whole value it must have, that it must be there at all, or that it and another may be
+the same. Few events meet any need of a rule, so nearly all rules are ruled out by one search per field
+(`engine`).
 """
 
 from __future__ import annotations
@@ -20,12 +21,15 @@ from citywatch.detect.sigma.tree import Tree, fold, text_of
 _opcode: Any = import_module("re._constants")
 _regex: Any = import_module("re._parser")
 
-CONTAINS, EQUALS, PRESENT = 0, 1, 2
+CONTAINS, EQUALS, PRESENT, SAME = 0, 1, 2, 3
 MOST_NEEDS = 20_000
 
 
 class Need(NamedTuple):
-    """One thing an event must hold. Texts are folded; field "" is any field of the event."""
+    """One thing an event must hold. Texts are folded; field "" is any field of the event.
+
+    Of SAME the text is the other field's name.
+    """
 
     field: str
     kind: int
@@ -78,67 +82,6 @@ def cover(part: Tree) -> Cover | None:
     return _atom(part)
 
 
-class Sieve(NamedTuple):
-    """One part that a yes of a rule needs: what tells cheaply that it may hold, and if it can be settled.
-
-    With `field` set the part asks of that one field only, so its answer belongs to the value: the engine
-    works it out once for each value instead of once for each event. `cover` None: any value may do, and none.
-    """
-
-    part: Tree
-    cover: Cover | None
-    field: str
-
-
-WEAK = 0.1
-"""A cover that so large a share of events meets rules out too little by itself."""
-
-
-def sieves(part: Tree, most: int) -> list[Sieve]:
-    """The best parts of a rule to ask for before the rule itself, best first: a yes must meet them all.
-
-    A part is settled for each value only where its cover, and the best one, are weak: elsewhere most values
-    would be looked at for nothing.
-    """
-    parts = list(_flat(part)) if isinstance(part, tree.And) else [part]
-    found = sorted(
-        ((_weight(needs), at, needs) for at, needs in enumerate(map(cover, parts))), key=_first_two
-    )
-    chosen: list[Sieve] = []
-    for weight, at, needs in found:
-        settles = weight >= WEAK and (not chosen or _weight(chosen[0].cover) >= WEAK)
-        field = _only_field(parts[at]) if settles else ""
-        if needs is not None or field:
-            chosen.append(Sieve(parts[at], needs, field))
-    return chosen[:most]
-
-
-def _first_two(entry: tuple[float, int, Cover | None]) -> tuple[float, int]:
-    return entry[:2]
-
-
-def _weight(needs: Cover | None) -> float:
-    return 1.0 if needs is None else min(cost(needs), 1.0)
-
-
-def _only_field(part: Tree) -> str:
-    """The one field that a part asks of; empty when it asks of several, of any, or whether one is there."""
-    fields: set[str] = set()
-    for atom in tree.atoms(part):
-        if isinstance(atom, tree.FieldRef | tree.Exists):
-            return ""
-        fields.add(atom.field)
-    return fields.pop() if len(fields) == 1 else ""
-
-
-def _flat(part: tree.And) -> Iterable[Tree]:
-    for each in part.parts:
-        if isinstance(each, tree.And):
-            yield from _flat(each)
-        else:
-            yield each
-
-
 def _either(parts: Iterable[Cover | None]) -> Cover | None:
     found: set[Need] = set()
     for each in parts:
@@ -150,7 +93,7 @@ def _either(parts: Iterable[Cover | None]) -> Cover | None:
     return frozenset(found)
 
 
-def _atom(atom: tree.Atom) -> Cover | None:
+def _atom(atom: tree.Atom) -> Cover | None:  # noqa: PLR0911 - one case a kind of question
     match atom:
         case tree.Like():
             return _like(atom)
@@ -164,6 +107,8 @@ def _atom(atom: tree.Atom) -> Cover | None:
             return None
         case tree.Exists():
             return frozenset({Need(atom.field, PRESENT, "")}) if atom.want else None
+        case tree.FieldRef(starts=False, ends=False):
+            return frozenset({Need(atom.field, SAME, atom.other)})
         case _:
             pass
     return frozenset({Need(atom.field, PRESENT, "")}) if atom.field else None
@@ -186,6 +131,10 @@ _COMMON = re.compile(
     r"microsoft|windows|powershell|cmd|svchost|rundll32|reg(istry)?|hklm|software|currentversion|system|"
     r"local|temp|http|nt authority"
 )
+WEAK = 0.1
+"""A cover that so large a share of events meets rules out too little by itself."""
+_EVERYDAY = frozenset({"true", "false", "valid", "-", "0", "0x0", "system", "high", "medium"})
+"""Whole values that a great share of all events has."""
 
 
 @lru_cache(maxsize=65_536)
@@ -205,6 +154,10 @@ def cost(needs: Cover) -> float:
     for field, kind, text in needs:
         if kind == PRESENT:
             total += 0.9
+        elif kind == SAME:
+            total += WEAK
+        elif kind == EQUALS and text in _EVERYDAY:
+            total += 0.3
         elif kind == EQUALS:
             total += min(0.05, 0.5 * chance(field, text)) if len(text) > 2 else 0.1  # noqa: PLR2004 - a flag
         else:
