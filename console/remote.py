@@ -17,6 +17,8 @@ from citywatch.settings import Settings
 
 PAGE = 500
 TIMEOUT_S = 30.0
+_SIZED = {"alerts", "tickets", "portals", "events", "systems", "hunts"}
+"""Lists whose pages may be as long as is asked for."""
 _DEEDS = {
     "acknowledged": "acknowledge", "closed": "close", "false_positive": "false_positive", "new": "reopen",
 }  # fmt: skip
@@ -37,58 +39,65 @@ class Remote:
     def alert_rows(self, *, severity: str, agency: str, state: str, limit: int) -> list[dict[str, Any]]:
         """Alerts, newest first."""
         asked = {"severity": severity, "state": state or "any", "q": f'agency:"{agency}"' if agency else ""}
-        return [_alert_row(doc) for doc in self._all("alerts", asked, limit)]
+        return [_alert_row(doc) for doc in self.all("alerts", asked, limit)]
 
     def alert_detail(self, alert_id: str) -> dict[str, Any]:
         """One alert with everything that is known of it."""
-        doc = self._ask("GET", f"alerts/{quote(alert_id, safe='')}")
+        doc = self.ask("GET", f"alerts/{quote(alert_id, safe='')}")
         return doc | _alert_row(doc) | {"ticket": doc["state"].get("ticket_id", "")}
 
     def set_alert_state(self, alert_id: str, to: str, *, by: str, note: str) -> None:
         """Write what was done with an alert, in the name of the token's account."""
         del by
         body = {"do": _DEEDS[to], "reason": note or "closed from the terminal"}
-        self._ask("POST", f"alerts/{quote(alert_id, safe='')}/state", body=body)
+        self.ask("POST", f"alerts/{quote(alert_id, safe='')}/state", body=body)
 
     def ticket_rows(self, *, agency: str, state: str, limit: int) -> list[dict[str, Any]]:
         """Tickets, last changed first."""
-        return self._all("tickets", {"agency": agency, "state": state}, limit)
+        return self.all("tickets", {"agency": agency, "state": state}, limit)
 
     def ticket_detail(self, ticket_id: str) -> dict[str, Any]:
         """One ticket with its history and the states it may move to."""
-        return self._ask("GET", f"tickets/{quote(ticket_id, safe='')}")
+        return self.ask("GET", f"tickets/{quote(ticket_id, safe='')}")
 
     def move(self, ticket_id: str, to: str, *, by: str, note: str) -> str:
         """Move a ticket on, in the name of the token's account; gives the state it then has."""
         del by
         path = f"tickets/{quote(ticket_id, safe='')}"
-        return str(self._ask("POST", path, body={"to": to, "note": note})["state"])
+        return str(self.ask("POST", path, body={"to": to, "note": note})["state"])
 
     def comment(self, ticket_id: str, text: str, *, by: str) -> None:
         """Write a line into a ticket's history, in the name of the token's account."""
         del by
-        self._ask("POST", f"tickets/{quote(ticket_id, safe='')}", body={"note": text})
+        self.ask("POST", f"tickets/{quote(ticket_id, safe='')}", body={"note": text})
 
-    def _all(self, what: str, asked: Mapping[str, str], limit: int) -> list[dict[str, Any]]:
+    def all(self, what: str, asked: Mapping[str, str], limit: int, *, key: str = "") -> list[dict[str, Any]]:
+        """Rows of a list that comes in pages; `key`: their name in the answer, where it is not the path."""
         found: list[dict[str, Any]] = []
         after = ""
+        paged = what.partition("/")[0] in _SIZED
         while len(found) < limit:
-            more = {"limit": str(min(PAGE, limit - len(found))), "after": after}
-            page = self._ask("GET", what, asked=dict(asked) | more)
-            found += cast("list[dict[str, Any]]", page[what])
-            after = page["next"] or ""
+            more = {"after": after} | ({"limit": str(min(PAGE, limit - len(found)))} if paged else {})
+            page = self.ask("GET", what, asked=dict(asked) | more)
+            found += cast("list[dict[str, Any]]", page[key or what])
+            after = page.get("next") or ""
             if not after:
                 break
         return found[:limit]
 
-    def _ask(
+    def ask(
         self,
         method: str,
         path: str,
         *,
         asked: Mapping[str, str] | None = None,
-        body: Mapping[str, str] | None = None,
+        body: Mapping[str, str | list[str]] | None = None,
     ) -> dict[str, Any]:
+        """One request below /api/v1.
+
+        Raises:
+            CityWatchError: it was refused, or nobody answers.
+        """
         import requests
 
         headers = {"Authorization": f"Bearer {self.token}"}

@@ -14,6 +14,7 @@ from console.cli import (
     cases,
     evidence,
     evidence_chain,
+    far,
     indicators,
     installation,
     look,
@@ -58,7 +59,7 @@ def _root(
             "--server",
             metavar="URL",
             envvar="CITYWATCH_SERVER",
-            help="Work on a console that runs elsewhere (alerts, tickets).",
+            help="Work on a console that runs elsewhere: alerts, tickets, portals, playbooks, hunts.",
         ),
     ] = "",
     token: Annotated[
@@ -117,3 +118,9 @@ app.add_typer(indicators.indicators, name="indicators", rich_help_panel=_CONTENT
 app.add_typer(rules.rules, name="rules", rich_help_panel=_CONTENT)
 app.add_typer(blocks.blocks, name="blocks", rich_help_panel=_CONTENT)
 app.add_typer(playbooks.playbooks, name="playbooks", rich_help_panel=_CONTENT)
+cases.alerts.command("suppress")(far.suppress)
+cases.alerts.command("suppressed")(far.suppressed)
+cases.alerts.command("unsuppress")(far.unsuppress)
+register.portals.command("recheck")(far.recheck)
+app.add_typer(far.hunts, name="hunts", rich_help_panel=_WORK)
+far.lead(app)

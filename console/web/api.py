@@ -7,6 +7,7 @@ with an opaque `next`; errors are `{"error": ...}`.
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -16,7 +17,8 @@ from citywatch.clock import parse_stamp, stamp
 from citywatch.errors import StoreError
 from citywatch.model import Alert, Portal, Severity, Ticket, from_doc, to_doc
 from citywatch.ports import All, Condition, Is, Query, Range
-from console.web import advisories, inbox, suppress
+from console import standing
+from console.web import advisories, inbox, roster, suppress
 from console.web.counterpart import refusal
 from console.web.deeds import DEEDS, change_states
 from console.web.door import Visit, Way
@@ -25,6 +27,7 @@ from console.web.once import once
 from console.web.openapi import OWN, Specs, describe_api, strict
 from console.web.programs import ALL as PAIRS
 from console.web.query import QueryError, read_event_query
+from console.web.search import RANGES
 from console.web.tickets import comment, move, moves_of
 from console.web.ways import CONSOLE
 
@@ -208,6 +211,29 @@ def events(visit: Visit) -> Response:
     return JSONResponse({"events": list(page.events), "total": page.total, "next": page.next})
 
 
+def hunt_events(visit: Visit) -> Response:
+    """What a kept hunt finds now, newest first, in the span that it was kept with."""
+    record = visit.house.store.get(standing.KIND, visit.path("id"))
+    if record is None:
+        raise HTTPException(404, "there is no such hunt")
+    hunt = from_doc(record.doc, standing.Hunt)
+    span = RANGES.get(hunt.range, RANGES["24h"])
+    now = visit.house.clock()
+    try:
+        where = read_event_query(hunt.q)
+    except QueryError as error:
+        raise HTTPException(400, str(error)) from error
+    query = Query(
+        where=where,
+        start=stamp(now - timedelta(seconds=span)) if span else None,
+        limit=_limit(visit),
+        after=visit.asked("after") or None,
+        count_to=_COUNT_TO,
+    )
+    page = visit.desk.events(query)
+    return JSONResponse({"events": list(page.events), "total": page.total, "next": page.next})
+
+
 def describe(visit: Visit) -> Response:
     """This interface as OpenAPI 3.1."""
     del visit
@@ -237,12 +263,15 @@ _WAYS = (
     ),
     Way(path="/api/v1/portals", handler=portals, name="api_portals", needs="see", api=True),
     Way(path="/api/v1/events", handler=events, name="api_events", needs="staff", api=True),
+    Way(path="/api/v1/hunts/{id}/events", handler=hunt_events, name="api_hunt_run", needs="staff", api=True),
     *advisories.API_WAYS,
+    *roster.WAYS,
 )
 FORMS = tuple(pair.way(CONSOLE) for pair in PAIRS)
 """The counterparts of what the console has, in the order of `programs.ALL`."""
 SPECS: Specs = {
     **OWN,
+    **roster.SPECS,
     **{(way.method, way.path): pair.spec for way, pair in zip(FORMS, PAIRS, strict=True)},
 }
 """What each route takes and gives."""

@@ -30,7 +30,13 @@ from console.web.accounts import User
 
 T = TypeVar("T")
 
-AGENCY_FIELDS = {"alert": "agency", "ticket": "agency", "portal": "agency", "agency": "id"}
+AGENCY_FIELDS = {
+    "alert": "agency",
+    "ticket": "agency",
+    "portal": "agency",
+    "system": "agency",
+    "agency": "id",
+}
 """Which field of a record says whose it is. Kinds that are not here are closed to agencies."""
 EVENT_AGENCY_FIELD = "citywatch.portal.agency"
 

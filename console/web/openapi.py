@@ -82,6 +82,7 @@ QUERIES: Mapping[str, Sequence[Asked]] = {
     ),
     "/api/v1/advisories": PAGING[1:],
     "/api/v1/portals": PAGING,
+    "/api/v1/hunts/{id}/events": PAGING,
     "/api/v1/events": (
         Asked(name="q", example="source.ip:10.0.0.0/8"),
         Asked(name="from", example="2026-11-22T00:00:00Z"),
@@ -222,6 +223,7 @@ ANSWERS: Mapping[tuple[str, str], Doc] = {
     ("POST", "/api/v1/tickets/{id}"): _TICKET | {"state": "confirmed"},
     ("GET", "/api/v1/portals"): _page("portals", _PORTAL),
     ("GET", "/api/v1/events"): _page("events", _EVENT),
+    ("GET", "/api/v1/hunts/{id}/events"): _page("events", _EVENT),
 }
 """What a good answer looks like."""
 

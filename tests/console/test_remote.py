@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from citywatch.errors import CityWatchError, SettingsError
-from citywatch.model import Alert
+from citywatch.model import Alert, to_doc
 from citywatch.ports import Query
+from citywatch.respond.catalogue import Catalogue
+from citywatch.respond.run import Run, StepState
+from citywatch.respond.runner import Runner
+from console.cli import far
 from console.cli.app import app
 from console.remote import remote_of
 from console.web import accounts, sessions, shots
@@ -80,6 +85,94 @@ def test_a_token_gives_what_its_account_may(server: str, house: SmallHouse) -> N
     other = house.store.find("ticket", Query(order="id", limit=1)).records[0].id
     with pytest.raises(CityWatchError, match="token is needed"):
         remote_of(server, token(house, scope="read")).comment(other, "x", by="")
+
+
+def test_what_is_known_is_suppressed_and_shown_again(
+    server: str, house: SmallHouse, city: list[Alert]
+) -> None:
+    secret, alert = token(house), next(one for one in city if one.agency)
+    same = [one for one in city if (one.rule_id, one.agency) == (alert.rule_id, alert.agency)]
+    words = ("alerts", "suppress", alert.id, "--field", "agency", "--reason", "known")
+    tried = run(server, secret, *words, "--dry-run")
+    assert f"hides {len(same)} past alerts" in tried[1]
+    assert run(server, secret, "alerts", "suppressed", "--json")[1] == ""
+    assert run(server, secret, *words)[0] == 0
+    [row] = [
+        json.loads(line) for line in run(server, secret, "alerts", "suppressed", "--json")[1].splitlines()
+    ]
+    assert row["values"] == {"agency": alert.agency}
+    run(server, secret, "alerts", "unsuppress", row["id"])
+    assert run(server, secret, "alerts", "suppressed", "--json")[1] == ""
+
+
+def test_searches_are_kept_and_run_there(server: str, house: SmallHouse) -> None:
+    secret = token(house)
+    key = run(server, secret, "hunts", "keep", "night", "source.ip:*", "--every", "day")[1].partition(":")[0]
+    rows = [json.loads(line) for line in run(server, secret, "hunts", "list", "--json")[1].splitlines()]
+    assert [(row["id"], row["every"], row["owner"]) for row in rows] == [(key, "day", "lan")]
+    found = run(server, secret, "hunts", "run", key, "--json", "--limit", "3")[1].splitlines()
+    assert all(json.loads(line)["source.ip"] for line in found)
+    assert run(server, secret, "hunts", "drop", key)[0] == 0
+    assert run(server, secret, "hunts", "list", "--json")[1] == ""
+
+
+def test_portals_are_listed_brought_in_and_looked_at_again(
+    server: str, house: SmallHouse, tmp_path: Path
+) -> None:
+    table = tmp_path / "new.csv"
+    table.write_text("url,name\nhttps://moi.soyte.example/,Mới\nhttp://127.0.0.1/,B\n", "utf-8")
+    own = token(house, "ytechinh")
+    words = ["--server", server, "--token", own, "portals", "import", str(table)]
+    told = CliRunner().invoke(app, words)
+    assert (told.exit_code, "1 portals taken, 1 lines not" in told.output) == (1, True)
+    rows = [json.loads(line) for line in run(server, own, "portals", "list", "--json")[1].splitlines()]
+    assert {row["agency"] for row in rows} == {"so-y-te"}
+    assert "https://moi.soyte.example/" in {row["url"] for row in rows}
+    assert "nothing bad" in run(server, own, "portals", "recheck", "cong-so-y-te")[1]
+    assert "right one" in run(server, own, "portals", "accept", "cong-so-y-te")[1]
+    with pytest.raises(CityWatchError, match="Not Found"):
+        remote_of(server, token(house, "giaoduc")).ask("POST", "portals/cong-so-y-te/recheck", body={})
+
+
+def test_what_waits_is_approved_there_by_a_second_person(
+    server: str, house: SmallHouse, city: list[Alert]
+) -> None:
+    waiting = Run(
+        id="run1", playbook="web_defacement", version=1, digest="d", alert=city[0], alert_id=city[0].id,
+        group="g", group_id="g", state="waiting", started_by="lead", updated_at="2026-11-22T08:00:00.000000Z",
+        steps=(StepState(step="takedown", state="waiting", due_at="2026-11-22T20:00:00.000000Z"),),
+    )  # fmt: skip
+    house.store.put_many("run", {waiting.id: to_doc(waiting)})
+    house.runner = Runner(house.store, (), {}, Catalogue(house.store), house.clock)
+    words = ("playbooks", "approve", "run1", "takedown", "--as", "x")
+    try:
+        [row] = run(server, token(house), "playbooks", "runs", "--json")[1].splitlines()
+        assert json.loads(row)["waits_for"] == "takedown"
+        told = CliRunner().invoke(app, ["--server", server, "--token", token(house, "lead"), *words])
+        assert "second person" in str(told.exception)
+        assert run(server, token(house, "admin"), *words)[0] == 0
+        assert run(server, token(house, "admin"), "playbooks", "cancel", "run1", "--as", "x")[0] == 0
+    finally:
+        house.runner.close()
+    record = house.store.get("run", "run1")
+    assert record
+    assert (record.doc["state"], record.doc["steps"][0]["decided_by"]) == ("canceled", "admin")
+
+
+def test_every_other_verb_refuses_to_work_elsewhere_and_touches_nothing_here(tmp_path: Path) -> None:
+    names = [name for name, _ in far.verbs(app)]
+    assert {*far.BOTH, *far.FAR, *far.ONLY} <= set(names)
+    local = tmp_path / "none"
+    for name in ("agencies list", "rules list", "tickets metrics", "portals faces x", "doctor"):
+        given = ["--server", "http://127.0.0.1:9", "--token", "t", *name.split(), "--data", str(local)]
+        told = CliRunner().invoke(app, given)
+        assert "works on this machine only" in str(told.exception), name
+    assert not local.exists()
+    for name in far.ONLY:
+        words = [*name.split(), *(["x", "y"] if name == "hunts keep" else [])]
+        words += ["x"] if name.split()[1] in {"run", "drop", "suppress", "unsuppress", "recheck"} else []
+        told = CliRunner().invoke(app, words, env={"CITYWATCH_SERVER": ""})
+        assert "give --server" in str(told.exception), name
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ NOT_FOR_PROGRAMS: Mapping[str, str] = {
     **dict.fromkeys(("set_look", "columns", "alert_next", "portal_new"), _LOOKS),
     **dict.fromkeys(
         ("me_factor", "me_factor_app", "me_factor_app_end", "me_factor_codes", "passkey_offer", "passkey_add",
-         "passkey_end", "me_password", "me_token"),
+         "passkey_end", "me_password", "me_token", "factor_reset"),
         _SECRET,
     ),
     **dict.fromkeys(("setup", "setup_choose", "setup_mail", "setup_sample"), _SETUP),

@@ -105,7 +105,6 @@ PAIRS = (
         allowed={"role": ROLES, "active": ("0", "1")},
         answer=_DONE,
     ),
-    Pair(of="factor_reset", answer=_DONE),
     Pair(of="people", shows=_people, answer={"people": [_PERSON], "invites": [_INVITE]}),
     Pair(
         of="invite",

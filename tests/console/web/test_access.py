@@ -78,6 +78,7 @@ OTHERS = {
     "/api/v1/alerts/{id}": "alert",
     "/api/v1/alerts/{id}/state": "alert",
     "/api/v1/tickets/{id}": "ticket",
+    "/api/v1/hunts/{id}/events": "hunt",
 }
 """Every route with an id in it, and what the id is of. A new one without a row here fails the tests."""
 
