@@ -10,6 +10,8 @@ from sensors.network.flow import Flow
 
 MOST_WAITING = 128
 MOST_WAITING_BYTES = 1 << 18
+_SMALL = MOST_WAITING_BYTES // MOST_WAITING
+"""Segments no longer than this need not be added up: a room full of them holds no more."""
 _HALF = 1 << 31
 _MASK = (1 << 32) - 1
 
@@ -136,7 +138,9 @@ def _wait(flow: Flow, out: bool, seq: int, data: bytes) -> bool:
             if start + len(data) <= len(other):
                 return True
     room.append((seq, data))
-    return len(room) < MOST_WAITING and sum(len(part) for _, part in room) < MOST_WAITING_BYTES
+    if len(room) >= MOST_WAITING:
+        return False
+    return len(data) <= _SMALL or sum(len(part) for _, part in room) < MOST_WAITING_BYTES
 
 
 def _drain(flow: Flow, out: bool, us: int) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -287,14 +286,6 @@ def test_thousands_of_mutated_packets_break_nothing() -> None:
 @pytest.mark.timeout(1800)
 def test_a_million_mutated_packets_break_nothing() -> None:
     assert mutate(frames(), random.Random(11), 1_000_000) > 10_000  # noqa: S311 - repeatable on purpose
-
-
-def test_a_capture_of_tiny_segments_is_read_in_bounded_time(tmp_path: Path) -> None:
-    load = b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 3000 + b"\r\n\r\n"
-    begun = time.process_time()
-    events, _ = read(pcap(talk([(">", load)], cut=1)), tmp_path)
-    assert time.process_time() - begun < 10
-    assert [event["url.domain"] for event in events if event["event.dataset"] == "network.http"] == ["a"]
 
 
 def test_two_reads_give_the_same_ids(tmp_path: Path) -> None:
