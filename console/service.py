@@ -159,6 +159,7 @@ class Service:
         """Those that have no end: they look at the clock, at portals, at mailboxes."""
         from console.advisory_intake import Intake
         from console.deadlines import Deadlines
+        from console.meter import Meter
         from console.nightly import Night
         from console.outbound import Outbound
         from console.rounds import Rounds
@@ -170,6 +171,7 @@ class Service:
         self._rounds = Rounds(house)
         yield Part(name="portals", step=self._rounds.step, pause_s=1.0)
         yield Part(name="hunts", step=self._hunts().step, pause_s=30.0)
+        yield Part(name="meter", step=Meter(house).step, pause_s=60.0)
         yield Part(name="sla", step=Deadlines(house).step, pause_s=5.0)
         yield Part(name="advisories", step=Intake(house).step, pause_s=10.0)
         yield Part(name="nightly", step=Night(house).tick, pause_s=20.0)

@@ -14,6 +14,8 @@ from citywatch.clock import parse_stamp, stamp
 from citywatch.errors import CityWatchError
 from citywatch.model import Portal, from_doc
 from citywatch.ports import Everything, Is, Query, Range, Store
+from console import meter
+from console.meter import Reading
 from console.rounds import PACE
 from console.web.door import Visit, Way
 
@@ -58,6 +60,8 @@ def show_health(visit: Visit) -> Response:
         unseen=unseen[:_MOST_UNSEEN],
         unseen_total=len(unseen),
         loud=[(visit.house.rules.get(rule_id), rule_id, times) for rule_id, times in loud],
+        reading=meter.read(store),
+        known_rules=visit.house.rules,
     )
 
 
@@ -79,13 +83,14 @@ def unseen_portals(store: Store, now: datetime, every_s: float) -> list[Unseen]:
 def metrics(visit: Visit) -> Response:
     """The counts as Prometheus reads them; it comes with a token, like other programs."""
     tickets = visit.house.store.tally("ticket", Everything(), "state")
+    reading = meter.read(visit.house.store)
     return PlainTextResponse(
-        "".join(_metrics(visit.house.health(), tickets)),
+        "".join(_metrics(visit.house.health(), tickets, reading)),
         media_type="text/plain; version=0.0.4; charset=utf-8",
     )
 
 
-def _metrics(health: Mapping[str, Any], tickets: Sequence[tuple[str, int]]) -> list[str]:
+def _metrics(health: Mapping[str, Any], tickets: Sequence[tuple[str, int]], reading: Reading) -> list[str]:
     """Every family once, its samples together."""
     store: Mapping[str, Any] = health.get("store", {})
     families: dict[str, list[str]] = {"up": [str(int(bool(health.get("ok"))))]}
@@ -95,6 +100,11 @@ def _metrics(health: Mapping[str, Any], tickets: Sequence[tuple[str, int]]) -> l
     records: Mapping[str, int] = store.get("records", {})
     families["records"] = [f'{{kind="{_label(kind)}"}} {count}' for kind, count in records.items()]
     families["tickets"] = [f'{{state="{_label(state)}"}} {count}' for state, count in tickets]
+    families["rule_microseconds"] = [f'{{rule="{_label(one.id)}"}} {one.us}' for one in reading.dearest]
+    families["rule_ill"] = [
+        f'{{rule="{_label(rule)}",what="{_label(what)}"}} 1'
+        for rule, what in dict.fromkeys((one.id or one.source, one.what) for one in reading.ill)
+    ]
     for part in health.get("parts", ()):
         counts: Mapping[str, int] = part.get("counts", {})
         label = _label(str(part.get("part", "")))

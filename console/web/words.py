@@ -221,6 +221,12 @@ WORDS: dict[str, dict[str, str]] = {
         "busy": _n("Another rule is being tried at this moment. Try again."),
         "too_long": _n("It took too much time or memory and was stopped. Make the rule narrower."),
     },
+    "ill": {
+        "slow": _n("slow"),
+        "timeout": _n("stopped, it took too long"),
+        "fails": _n("fails"),
+        "refused": _n("refused"),
+    },
     "claim": {
         "open": _n("not proven yet"),
         "proven": _n("proven"),

@@ -68,7 +68,12 @@ def _health(visit: Visit, context: Context) -> Doc:
     del visit
     loud = [{"rule": rule_id, "alerts": times} for _, rule_id, times in context["loud"]]
     unseen = [{"portal": one.portal.id, "at": one.at} for one in context["unseen"]]
-    return dict(context["health"]) | {"unseen": unseen, "unseen_total": context["unseen_total"], "loud": loud}
+    return dict(context["health"]) | {
+        "unseen": unseen,
+        "unseen_total": context["unseen_total"],
+        "loud": loud,
+        "rules": to_doc(context["reading"]),
+    }
 
 
 PAIRS = (

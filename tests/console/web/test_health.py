@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from prometheus_client.parser import text_string_to_metric_families
+
 from citywatch.clock import stamp
 from citywatch.model import Alert, Portal, to_doc
+from console import meter
+from console.meter import Cost, Ill, Reading
 from console.web.health import unseen_portals
 from tests.console.web.conftest import Browser, SmallHouse
 from tests.console.web.test_access import enter
+from tests.console.web.test_api import bearer
 
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 
@@ -42,3 +47,32 @@ def test_the_page_names_them_and_the_loudest_rules(
     page = browser.get("/health").text
     assert "/portals/never" in page
     assert city[0].rule_id in page
+
+
+def test_rules_that_are_slow_or_fail_are_named_there_in_metrics_and_for_programs(
+    browser: Browser, house: SmallHouse, city: list[Alert]
+) -> None:
+    rule = next(iter(house.rules.values()))
+    cost = Cost(id=rule.id, title=rule.title, source=rule.source, events=200, us=512.5, worst_ms=3.5)
+    evil = '"><img src=x onerror=alert(1)>\n'
+    ill = (
+        Ill(id=rule.id, title=rule.title, source=rule.source, what="slow", detail="512.5 µs"),
+        Ill(id=evil, title=evil, source="own/x.yml", what="fails", detail=evil),
+    )
+    reading = Reading(at="2026-11-22T08:00:00.000000Z", rules=90, measured=80, dearest=(cost,), ill=ill)
+    house.store.put_many(meter.KIND, {meter.KEY: to_doc(reading)})
+    enter(browser, house, "viewer")
+    assert city
+    page = browser.get("/health").text
+    assert f'href="/rules/{rule.id}"' in page
+    assert "512.5" in page
+    assert "<img" not in page
+    held = bearer(house, "viewer", "read")
+    families = {
+        one.name: one for one in text_string_to_metric_families(browser.get("/metrics", headers=held).text)
+    }
+    [sample] = families["citywatch_rule_microseconds"].samples
+    assert (sample.labels, sample.value) == ({"rule": rule.id}, 512.5)
+    assert [one.labels["what"] for one in families["citywatch_rule_ill"].samples] == ["slow", "fails"]
+    told = browser.get("/api/v1/health", headers=held).json()["rules"]
+    assert [one["what"] for one in told["ill"]] == ["slow", "fails"]
