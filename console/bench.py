@@ -143,10 +143,15 @@ def try_rule(settings: Settings, text: str, samples: str, days: int) -> Outcome:
 
 
 def _run(trial: Trial) -> Outcome:
+    from citywatch.detect.rulebook import all_placeholders, places
     from citywatch.detect.sigma.load import load_file
     from citywatch.detect.sigma.resolve import resolve
+    from citywatch.settings import load_settings
 
-    ruleset = resolve([load_file(trial.text.encode(), FILE)])
+    settings = load_settings(Path(trial.data), overrides={"store": trial.store})
+    imported = [folder for folder in (settings.data / "rules",) if folder.is_dir()]
+    values, _ = all_placeholders(places(settings.content_dir, imported))  # what is wrong there, health tells
+    ruleset = resolve([load_file(trial.text.encode(), FILE, values)])
     wrong = [Wrong(line=each.line, what=each.what, hint=each.hint) for each in ruleset.refusals]
     rules = (*ruleset.correlations.values(), *ruleset.events.values())
     if not rules:
@@ -160,7 +165,7 @@ def _run(trial: Trial) -> Outcome:
     made = Outcome(rule_id=first.id, title=first.title, wrong=tuple(wrong), samples=verdicts)
     if not trial.days or wrong:
         return made
-    return _searched(made, ruleset, trial)
+    return _searched(made, ruleset, settings, trial.days)
 
 
 def _sampled(ruleset: RuleSet, text: str) -> Iterator[SampleVerdict]:
@@ -176,18 +181,16 @@ def _sampled(ruleset: RuleSet, text: str) -> Iterator[SampleVerdict]:
             )
 
 
-def _searched(made: Outcome, ruleset: RuleSet, trial: Trial) -> Outcome:
+def _searched(made: Outcome, ruleset: RuleSet, settings: Settings, days: int) -> Outcome:
     from citywatch.detect.rulebook import Rulebook
     from citywatch.detect.sigma.hunt import hunt
     from citywatch.ports import Query
-    from citywatch.settings import load_settings
     from citywatch.store import open_store
 
-    settings = load_settings(Path(trial.data), overrides={"store": trial.store})
     store = open_store(settings, system_clock)
     try:
         began, hits, until = monotonic(), list[Hit](), ""
-        start = stamp(system_clock() - timedelta(days=trial.days))
+        start = stamp(system_clock() - timedelta(days=days))
         for rule in ruleset.events.values():
             for match in hunt(rule, store, start):
                 hits.append(_hit(match))

@@ -108,7 +108,14 @@ def check_rules(
     data: Path | None, folder: Path | None, attack: Path | None = None
 ) -> tuple[list[ContentError], list[ContentError], int]:
     """What is wrong with rules, what is doubtful, and how many are sound. A file means the rules in it."""
-    from citywatch.detect.rulebook import PLACEHOLDERS, Place, places, read_placeholders, read_places
+    from citywatch.detect.rulebook import (
+        PLACEHOLDERS,
+        Place,
+        all_placeholders,
+        places,
+        read_placeholders,
+        read_places,
+    )
     from citywatch.detect.sigma.load import load_file
     from citywatch.detect.sigma.resolve import resolve
     from citywatch.detect.yara import YaraRules
@@ -137,7 +144,7 @@ def check_rules(
         if path.name != PLACEHOLDERS
     ]
     sound = len(ruleset.events) + len(ruleset.correlations) + len(yara.rules)
-    values = {name: each for place in found for name, each in read_placeholders(place)[0].items()}
+    values, _ = all_placeholders(found)
     return errors, list(_doubts(files, attack, values)), sound
 
 

@@ -181,12 +181,8 @@ class Rulebook:
 
 def read_places(found: Sequence[Place], cache: Path | None = None) -> list[FileRules]:
     """Load every Sigma file of these folders; a later folder's values for `expand` go before an earlier's."""
-    values: dict[str, Sequence[str]] = {}
-    problems: list[FileRules] = []
-    for place in found:
-        known, wrong = read_placeholders(place)
-        values |= known
-        problems += [FileRules(refusals=wrong)] if wrong else []
+    values, wrong = all_placeholders(found)
+    problems = [FileRules(refusals=wrong)] if wrong else []
     return [*problems, *(file for place in found for file in _read_files(place, cache, values))]
 
 
@@ -226,6 +222,17 @@ def _left_out(rule: CorrelationRule, why: str) -> Refusal:
 def _refusal_of(error: ContentError) -> Refusal:
     return Refusal(kind="refused", rule_id="", title="", source=error.file, line=error.line, what=error.what,
                    hint=error.hint)  # fmt: skip
+
+
+def all_placeholders(found: Sequence[Place]) -> tuple[Mapping[str, Sequence[str]], tuple[Refusal, ...]]:
+    """The values for `expand` of several folders together; a later folder's go before an earlier's."""
+    values: dict[str, Sequence[str]] = {}
+    problems: list[Refusal] = []
+    for place in found:
+        known, wrong = read_placeholders(place)
+        values |= known
+        problems += wrong
+    return values, tuple(problems)
 
 
 def read_placeholders(place: Place) -> tuple[Mapping[str, Sequence[str]], tuple[Refusal, ...]]:

@@ -68,6 +68,17 @@ def test_a_sound_rule_is_shown_its_samples_its_hits_and_its_cost(settings: Setti
 
 
 @pytest.mark.usefixtures("store")
+def test_placeholders_are_filled_with_the_values_of_the_organisation(settings: Settings) -> None:
+    asks = RULE.replace("url.path|startswith: /uploads/", "url.path|expand: '%upload_places%'")
+    (wrong,) = bench.try_rule(settings, asks, SAMPLES, 0).wrong
+    assert "upload_places" in wrong.what
+    folder = settings.data / "rules"
+    folder.mkdir()
+    (folder / "placeholders.yml").write_text("upload_places: [/uploads/, /files/]\n", encoding="utf-8")
+    assert bench.try_rule(settings, asks, SAMPLES, 0).sound
+
+
+@pytest.mark.usefixtures("store")
 @pytest.mark.parametrize(
     ("text", "samples", "line", "what"),
     [

@@ -74,3 +74,23 @@ def test_a_rule_without_an_id_has_the_same_one_every_time(tmp_path: Path, events
     first, _, _ = asked(tmp_path / "a.yml", events)
     assert [number for _, number in first] == [2]
     assert asked(tmp_path / "a.yml", events)[0] == first
+
+
+@pytest.mark.groundtruth
+def test_a_zip_of_rules_is_matched_with_an_event_log_as_windows_writes_it(
+    tmp_path: Path, groundtruth: Path
+) -> None:
+    folder = groundtruth / "sigma-regression"
+    names = ("rule_id", "rule", "sample")
+    lines = (folder / "MANIFEST.tsv").read_text("utf-8").splitlines()
+    pairs = [dict(zip(names, line.split("\t"), strict=False)) for line in lines[1:9]]
+    archive = tmp_path / "rules.zip"
+    with zipfile.ZipFile(groundtruth / "sigmahq-rules.zip") as whole, zipfile.ZipFile(archive, "w") as few:
+        for pair in pairs:
+            few.writestr(pair["rule"], whole.read(pair["rule"]))
+    for pair in pairs:
+        (sample,) = folder.rglob(pair["sample"])
+        hits, problems, _ = asked(archive, sample)
+        assert problems == []
+        assert pair["rule_id"] in {rule_id for rule_id, _ in hits}
+        assert all(number >= 1 for _, number in hits)

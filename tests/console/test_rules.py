@@ -82,6 +82,16 @@ def test_a_rule_that_can_never_fire_and_a_strange_tag_are_warned_of(tmp_path: Pa
     run("rules", "check", "--strict", code=1)
 
 
+def test_a_warning_names_a_logsource_as_the_rule_would(tmp_path: Path) -> None:
+    specific = RULE.replace("category: process_creation", "service: sysmon").replace(
+        "{Image|", "{EventID: 1, Image|"
+    )
+    (tmp_path / "content" / "rules" / "shell.yml").write_text(specific, "utf-8")
+    (found,) = [one["what"] for one in rows("rules", "check") if "logsource" in one["what"]]
+    assert "logsource {product: windows, service: sysmon}" in found
+    assert "{category: process_creation}" in found
+
+
 def test_a_broken_rule_is_an_error_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "content" / "rules" / "bad.yml").write_text(RULE.replace("endswith", "endwith"), "utf-8")
     found = rows("rules", "check", code=1)

@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from sigma.data import mitre_attack
 from sigma.exceptions import SigmaError
-from sigma.rule import SigmaRule, SigmaRuleTag  # pyright: ignore[reportMissingTypeStubs] - its types are inline
+from sigma.rule import SigmaLogSource, SigmaRule, SigmaRuleTag  # pyright: ignore[reportMissingTypeStubs] - its types are inline
 from sigma.validation import SigmaValidator
 from sigma.validators.base import (  # pyright: ignore[reportMissingTypeStubs] - its types are inline
     SigmaValidationIssue,
@@ -118,4 +118,7 @@ def _error(issue: SigmaValidationIssue, document: Document) -> ContentError:
 
 
 def _short(value: object) -> str:
+    if isinstance(value, SigmaLogSource):
+        named = ("product", value.product), ("category", value.category), ("service", value.service)
+        value = "{" + ", ".join(f"{name}: {text}" for name, text in named if text) + "}"
     return re.sub(r"\s+", " ", str(value))[:120]
