@@ -110,9 +110,9 @@ class Flow:
         "vlans",
     )  # fmt: skip
 
-    def __init__(self, key: bytes, proto: int, us: int, number: int) -> None:  # noqa: PLR0915 - a slot a line
+    def __init__(self, key: bytes, back_key: bytes, proto: int, us: int, number: int) -> None:  # noqa: PLR0915 - a slot a line
         self.key = key
-        self.back_key = b""
+        self.back_key = back_key
         self.proto = proto
         self.first = us
         self.last = us
@@ -138,7 +138,7 @@ class Flow:
         self.notes: list[str] | None = None
         self.base: Event | None = None
         self.start = b""
-        """The same as text (see `flowevent.start_of`)."""
+        """The same as text (see `flowline.py`)."""
         self.extra: Event | None = None
         """Fields that a protocol adds to the flow's own event."""
         self.vlans: list[str] | None = None
@@ -206,13 +206,20 @@ class Table:
         """A new flow; makes room first where the table is full."""
         if self.living >= self._limit:
             self._make_room()
+        self.living += 1
         self.counted = number = self.counted + 1
-        flow = Flow(key, proto, us, number)
-        back = flow.back_key = turned(key)
+        back = (
+            key[4:8] + key[:4] + key[10:] + key[8:10] if len(key) == 12 else turned(key)
+        )  # the first is `turned`, without the call
+        flow = Flow(key, back, proto, us, number)
         self.out[proto][key] = flow
         self.back[proto][back] = flow
-        self._plan(flow, (us + UNANSWERED_US) >> SLOT)
-        self.living += 1
+        slot = (us + UNANSWERED_US) >> SLOT
+        slots = self._slots
+        if slot in slots:
+            slots[slot].append(flow)
+        else:
+            slots[slot] = [flow]
         return flow
 
     def _plan(self, flow: Flow, slot: int) -> None:

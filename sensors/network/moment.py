@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from binascii import b2a_base64
+from binascii import b2a_base64, hexlify
 from functools import lru_cache
 from hashlib import blake2b, sha1
 from socket import AF_INET6, inet_ntop
@@ -29,6 +29,24 @@ def stamp(us: int) -> str:
         head = _seconds[second] = stamp_us(second * 1_000_000)[:20]
     part = us - second * 1_000_000
     return f"{head}{_THREE[part // 1000]}{_THREE[part % 1000]}Z"
+
+
+_heads: dict[int, bytes] = {}
+
+
+def raw_stamp(us: int) -> bytes:
+    """The same as `stamp`, as bytes.
+
+    >>> raw_stamp(1_700_000_000_000_001) == stamp(1_700_000_000_000_001).encode()
+    True
+    """
+    second = us // 1_000_000
+    head = _heads.get(second)
+    if head is None:
+        if len(_heads) >= _MOST_SECONDS:
+            _heads.clear()
+        head = _heads[second] = stamp_us(second * 1_000_000)[:20].encode()
+    return b"%b%06dZ" % (head, us - second * 1_000_000)
 
 
 OCTETS = tuple(str(number) for number in range(256))
@@ -62,7 +80,7 @@ def hardware(raw: bytes) -> str:
 
 
 _PART = Struct(">Q").pack
-_HEAD = b"".join(_PART(len(word)) + word for word in (b"network", b"flow"))
+_LONGEST_POSITION = 128
 
 
 def event_id(kind: bytes, position: bytes) -> str:
@@ -72,13 +90,33 @@ def event_id(kind: bytes, position: bytes) -> str:
     >>> event_id(b"flow", b"1234") == repeatable_id("network", b"flow", b"1234")
     True
     """
-    head = _HEAD if kind == b"flow" else _head(kind)
-    return blake2b(head + _PART(len(position)) + position, digest_size=16).hexdigest()
+    return _digest_of(kind, position).hexdigest()
+
+
+def raw_id(kind: bytes, position: bytes) -> bytes:
+    """The same as bytes.
+
+    >>> raw_id(b"flow", b"1234") == event_id(b"flow", b"1234").encode()
+    True
+    """
+    return hexlify(_digest_of(kind, position).digest())
+
+
+def _digest_of(kind: bytes, position: bytes) -> blake2b:
+    size = len(position)
+    head = _before(kind)[size] if size < _LONGEST_POSITION else _head(kind) + _PART(size)
+    return blake2b(head + position, digest_size=16)
+
+
+def _head(kind: bytes) -> bytes:
+    return b"".join(_PART(len(word)) + word for word in (b"network", kind))
 
 
 @lru_cache(maxsize=64)
-def _head(kind: bytes) -> bytes:
-    return b"".join(_PART(len(word)) + word for word in (b"network", kind))
+def _before(kind: bytes) -> tuple[bytes, ...]:
+    """What stands before a position, by its length."""
+    head = _head(kind)
+    return tuple(head + _PART(size) for size in range(_LONGEST_POSITION))
 
 
 _ANSWERS = {

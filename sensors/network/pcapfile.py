@@ -24,7 +24,8 @@ Batch = tuple[int, bytes, list[Record]]
 Complain = Callable[[int, str, str, bool], None]
 """Tell about a byte offset: what, what to do, whether the rest is unreadable."""
 
-CHUNK = 1 << 20
+CHUNK = 1 << 17
+"""Small enough that a chunk, and the lines that come of it, stay in the processor's cache."""
 LONGEST = 1 << 18
 """No capture tool writes a longer packet (libpcap's MAXIMUM_SNAPLEN); a longer one is a lie."""
 LATEST_US = 253_402_300_799_999_999
@@ -193,16 +194,15 @@ def _classic(source: Source, magic: bytes, complain: Complain) -> Iterator[Batch
         add = records.append
         pos, end = 0, len(buffer)
         lie = 0
-        while pos + head <= end:
+        while (at := pos + head) <= end:
             seconds, part, captured, wire = unpack(buffer, pos)
             if captured > LONGEST:
                 lie = captured
                 break
-            after = pos + head + captured
-            if after > end:
+            if at + captured > end:
                 break
-            add((seconds * 1_000_000 + (part // per_us if per_us > 1 else part), pos + head, captured, wire))
-            pos = after
+            add((seconds * 1_000_000 + (part if per_us == 1 else part // per_us), at, captured, wire))
+            pos = at + captured
         if records:
             yield link, buffer, records
         if lie:

@@ -136,9 +136,17 @@ def answer(line: str) -> dict[str, Any]:
         return {"error": f"{type(error).__name__}: {error}"[:200]}
 
 
+def alone() -> None:
+    """Nothing is sent from here: scapy need not ask for the routes, which is a sixth of its start."""
+    from scapy.config import conf
+
+    conf.route_autoload = conf.route6_autoload = False
+
+
 def main() -> None:
     """Answer batches until the input ends."""
     limit()
+    alone()
     batch: list[str] = []
     for line in sys.stdin:
         if line.strip():

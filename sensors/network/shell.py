@@ -20,8 +20,8 @@ _SHELL = re.compile(
 _STRATUM = re.compile(
     rb'"method"\s*:\s*"(?:mining\.|eth_(?:submit|getWork|login)|login"|keepalived|submit")', re.DOTALL
 )
-_MARKS = (b"#!", b"uid=", b"job control", b"Microsoft W", b"PS ", b"sh-", b"@", b":\\", b"sh -i")
-"""Whatever the pattern finds has one of these: a look for them costs a fiftieth of the pattern."""
+_PROMPT = re.compile(rb"@[\w.-]{1,64}:[~/][^\r\n]{0,128}[$#] ")
+"""The part of the pattern that an at sign begins: in binary data there nearly always is one."""
 _WATCHED = 4096
 
 
@@ -33,7 +33,22 @@ def spoken(data: bytes) -> str:
     """
     if data[:1] == b"{" and _STRATUM.search(data):
         return "stratum"
-    return "shell" if any(mark in data for mark in _MARKS) and _SHELL.search(data) else ""
+    return "shell" if _marked(data) and _SHELL.search(data) else ""
+
+
+def _marked(data: bytes) -> bool:
+    """Whatever the pattern finds has one of these: a look for them costs a fiftieth of the pattern."""
+    return (
+        (b"@" in data and _PROMPT.search(data) is not None)
+        or b"#!" in data
+        or b":\\" in data
+        or b"sh-" in data
+        or b"PS " in data
+        or b"uid=" in data
+        or b"sh -i" in data
+        or b"job control" in data
+        or b"Microsoft W" in data
+    )
 
 
 class Watch:

@@ -9,8 +9,9 @@ import orjson
 
 from citywatch.model import Event
 from sensors.network.flow import Flow
-from sensors.network.flowevent import OWN, base_of, event_of, line_of, start_of
-from sensors.network.moment import event_id, stamp
+from sensors.network.flowevent import OWN, base_of, event_of
+from sensors.network.flowline import FlowLines
+from sensors.network.moment import event_id, raw_id, raw_stamp, stamp
 
 _ESCAPES = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 161)) if code not in (9, 10, 13)}
 _TEXT_LIMIT = 8191
@@ -74,21 +75,33 @@ class Events(Sink):
 class Lines(Sink):
     """Tells the same as lines of JSON, without making the events: for `citywatch decode`."""
 
-    __slots__ = ("_name",)
+    __slots__ = ("_flows",)
 
     def __init__(self, name: str, keep: Callable[[bytes, str], str]) -> None:
         super().__init__(name, keep)
-        self._name = orjson.dumps(name)
+        self._flows = FlowLines(name)
 
     def say(self, flow: Flow, dataset: str, us: int, fields: Event) -> None:
         flow.said += 1
         if not fields or not OWN.isdisjoint(fields):
             self._mixed(flow, dataset, us, fields)
             return
-        protocol = b'"network.protocol":"%b",' % flow.protocol.encode() if flow.protocol else b""
-        words = f'"@timestamp":"{stamp(us)}","event.id":"{_id(flow, dataset)}","event.dataset":"{dataset}",'
-        written = orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
-        self.told.append(start_of(flow, self._name) + words.encode() + protocol + written[1:])
+        start = flow.start
+        if not start:
+            start = flow.start = self._flows.start(flow)
+        kind = dataset.encode()
+        place = b"%b %d %d %d %d" % (flow.key, flow.proto, flow.first, flow.number, flow.said)
+        self.told.append(
+            b'%b"@timestamp":"%b","event.id":"%b","event.dataset":"%b",%b%b'
+            % (
+                start,
+                raw_stamp(us),
+                raw_id(kind, place),
+                kind,
+                b'"network.protocol":"%b",' % flow.protocol.encode() if flow.protocol else b"",
+                orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)[1:],
+            )
+        )
 
     def _mixed(self, flow: Flow, dataset: str, us: int, fields: Event) -> None:
         """Fields that win over the flow's own."""
@@ -102,7 +115,7 @@ class Lines(Sink):
         self.told.append(orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE))
 
     def over(self, flow: Flow) -> None:
-        self.told.append(line_of(flow, self._name))
+        self.told.append(self._flows.line(flow))
 
 
 def _id(flow: Flow, dataset: str) -> str:

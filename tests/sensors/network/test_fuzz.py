@@ -122,9 +122,7 @@ STARTS: dict[str, list[tuple[bool, bytes]]] = {
 
 def flow() -> Flow:
     key = bytes([10, 0, 0, 5, 10, 0, 0, 80, 156, 64, 0, 80])
-    made = Flow(key, TCP, START_US, 1)
-    made.back_key = turned(key)
-    return made
+    return Flow(key, turned(key), TCP, START_US, 1)
 
 
 def check(events: list[Event]) -> None:
