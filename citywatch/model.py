@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import IntEnum
 from hashlib import blake2b
+from itertools import chain
 from typing import Any, TypeVar
 
 import msgspec
@@ -194,6 +195,23 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Strand:
+    """What joined a ticket though its key was another: one more sign of the same attack."""
+
+    run_id: str
+    key: str
+    title: str
+    category: str
+    because: str
+    """The value that both hold: `ip 203.0.113.66`."""
+    guide_vi: str = ""
+    guide_en: str = ""
+    title_before: str = ""
+    """The ticket's title until this joined, when this is graver and names it since."""
+    category_before: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ticket:
     """What people work on. The transition table is in `respond.lifecycle`."""
 
@@ -231,6 +249,16 @@ class Ticket:
     guide_vi: str = ""
     guide_en: str = ""
     run_id: str = ""
+    strands: tuple[Strand, ...] = ()
+    """What joined it because of a value that both hold (`respond.story`); each can be split off again."""
+    campaign: str = ""
+    """The first ticket of the campaign that it belongs to; empty: none."""
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """Its own category and those of what joined it."""
+        told = ((strand.category, strand.category_before) for strand in self.strands)
+        return tuple(one for one in dict.fromkeys((self.category, *chain(*told))) if one)
 
     @property
     def alert_count(self) -> int:

@@ -165,6 +165,7 @@ def ticket_row(ticket: Ticket) -> dict[str, Any]:
         "changed_at": ticket.changed_at,
         "due_at": ticket.due_at,
         "assignee": ticket.assignee,
+        "campaign": ticket.campaign,
         "rule_ids": list(ticket.rule_ids),
         "alert_ids": list(ticket.alert_ids),
     }
@@ -239,6 +240,26 @@ def comment(house: House, ticket_id: str, text: str, *, by: str) -> Ticket:
     _audit(house, by, "ticket_commented", ticket_id)
     note_named(house.store, ticket_id, line)
     return changed
+
+
+def split(house: House, ticket_id: str, run_id: str, *, by: str) -> Ticket:
+    """Give something that joined a ticket one of its own."""
+    from citywatch.respond.lifecycle import Numbering
+    from citywatch.respond.split import split_off
+
+    numbering = Numbering(organisation=house.settings.organisation, timezone=house.settings.timezone)
+    fresh = split_off(house.store, ticket_id, run_id, by=by, now=house.clock(), numbering=numbering)
+    _audit(house, by, "ticket_split", f"{ticket_id} {fresh.id}")
+    return fresh
+
+
+def leave_campaign(house: House, ticket_id: str, *, by: str) -> None:
+    """Take a ticket out of its campaign."""
+    from citywatch.respond.story import leave_campaign as left
+
+    campaign = read_ticket(house, ticket_id).campaign
+    left(house.store, ticket_id, by=by, at=stamp(house.clock()))
+    _audit(house, by, "campaign_left", f"{ticket_id} {campaign}")
 
 
 def _audit(house: House, by: str, what: str, about: str) -> None:

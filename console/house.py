@@ -259,6 +259,8 @@ class House:
     @cached_property
     def runner(self) -> Runner:
         from citywatch.respond.runner import Runner
+        from citywatch.respond.story import Stories
+        from citywatch.respond.tie import load_ties
 
         runner = Runner(
             self.store,
@@ -267,6 +269,7 @@ class House:
             self.catalogue,
             self.clock,
             may_approve=self._may_approve,
+            stories=Stories(self.store, load_ties(self.settings.data), self.clock),
         )
         self._closing.append(runner)
         return runner

@@ -11,6 +11,8 @@ from citywatch.ports import Responder, Store
 from citywatch.respond.blocklist import BlockList
 from citywatch.respond.catalogue import Catalogue
 from citywatch.respond.lifecycle import Numbering
+from citywatch.respond.story import Stories
+from citywatch.respond.tie import load_ties
 from citywatch.settings import Settings
 from responders.blocklist import AddBlock, RemoveBlock
 from responders.calendar import CalendarEntry
@@ -106,8 +108,11 @@ def build(
     loopback = settings.fetch.allow_loopback
     blocks = BlockList(store=store, clock=clock, never=settings.blocking.never)
     exports = settings.data / "exports"
+    stories = Stories(store, load_ties(settings.data), clock)
     made: tuple[Responder, ...] = (
-        OpenTicket(store=store, clock=clock, numbering=numbering, describe=evidence.describe),
+        OpenTicket(
+            store=store, clock=clock, numbering=numbering, describe=evidence.describe, stories=stories
+        ),
         CommentTicket(store=store, clock=clock),
         AssignTicket(store=store, clock=clock),
         CloseAlert(store=store, clock=clock),

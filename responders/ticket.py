@@ -11,8 +11,9 @@ from citywatch.errors import ActionFailed, Conflict
 from citywatch.model import AlertState, Change, Evidence, Severity, from_doc, to_doc
 from citywatch.ports import Effect, Order, Store
 from citywatch.respond.case import alerts_of
-from citywatch.respond.lifecycle import Draft, Numbering, change_ticket, noted, open_or_join
+from citywatch.respond.lifecycle import Draft, Numbering, Opened, change_ticket, noted, open_or_join
 from citywatch.respond.run import Run, run_of
+from citywatch.respond.story import Stories, read_alerts
 
 
 class Described(Protocol):
@@ -49,6 +50,8 @@ class OpenTicket:
     clock: Clock
     numbering: Numbering
     describe: Describe = lambda _: None
+    stories: Stories | None = None
+    """Finds the ticket of the same attack that another playbook opened; None: each opens its own."""
 
     name: str = "ticket.open"
     effect: Effect = "notify"
@@ -77,8 +80,19 @@ class OpenTicket:
             by=f"{run.playbook} v{run.version}",
             note=str(given.get("note") or f"{alert.title} · {alert.subject}")[:1000],
         )
-        opened = open_or_join(self.store, draft, now=self.clock(), numbering=self.numbering)
+        opened = self._opened(draft, run)
         return {"ticket_id": opened.ticket.id, "id": opened.ticket.id, "joined": opened.joined}
+
+    def _opened(self, draft: Draft, run: Run) -> Opened:
+        stories, now = self.stories, self.clock()
+        if stories is None:
+            return open_or_join(self.store, draft, now=now, numbering=self.numbering)
+        alerts = read_alerts(self.store, run)
+        opened = open_or_join(
+            self.store, draft, now=now, numbering=self.numbering, home=lambda: stories.home(draft, alerts)
+        )
+        stories.remember(opened.ticket.id, alerts, draft.by)
+        return opened
 
     def _evidence(self, run: Run, hashes: Sequence[object]) -> tuple[Evidence, ...]:
         """What the sensors kept for the opening alert, and what the steps captured."""

@@ -143,7 +143,7 @@ def _years(text: str, on: date) -> list[date]:
 
 def _is_about(applies: Applies, ticket: Ticket, level: int) -> bool:
     return (
-        (not applies.category or ticket.category in applies.category)
+        (not applies.category or any(one in applies.category for one in ticket.categories))
         and level >= applies.level
         and ticket.severity >= Severity[applies.severity]
     )

@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from citywatch.clock import stamp
 from citywatch.errors import CityWatchError, Conflict, StoreError
-from citywatch.model import Change, Evidence, Severity, Ticket, from_doc, repeatable_id, to_doc
+from citywatch.model import Change, Evidence, Severity, Strand, Ticket, from_doc, repeatable_id, to_doc
 from citywatch.ports import Record, Store
 
 TRANSITIONS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
@@ -47,6 +47,8 @@ ARROW: Final = " → "
 NEEDS_NOTE: Final = frozenset({"on_hold", "false_positive", "duplicate", "reopened"})
 """Moves that must say why."""
 
+STRANDS: Final = 20
+"""Runs of other keys that one ticket names."""
 ALERTS_LISTED = 200
 """A ticket lists this many alerts by id and counts all; each alert's state names its ticket."""
 HISTORY_LINES = 2000
@@ -135,6 +137,17 @@ class Draft:
     run_id: str = ""
     by: str = "citywatch"
     note: str = ""
+    links: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Home:
+    """A ticket that something belongs to though its key is another, and why."""
+
+    ticket_id: str
+    because: str
+    graver: bool = False
+    """What joins says more of the attack than the ticket's own title."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,8 +169,18 @@ class Numbering:
         return moment.astimezone(ZoneInfo(self.timezone)).year
 
 
-def open_or_join(store: Store, draft: Draft, *, now: datetime, numbering: Numbering) -> Opened:
+def open_or_join(
+    store: Store,
+    draft: Draft,
+    *,
+    now: datetime,
+    numbering: Numbering,
+    home: Callable[[], Home | None] = lambda: None,
+) -> Opened:
     """Open a ticket, or join the one that is open for this key. Asked again, it gives the same ticket.
+
+    Where none is open, `home` is asked for a ticket of another key that it is one attack with; that it joined
+    this stands in the key's record before the ticket is touched.
 
     Raises:
         StoreError: others kept writing the same records (`TRIES` times).
@@ -165,31 +188,68 @@ def open_or_join(store: Store, draft: Draft, *, now: datetime, numbering: Number
     slot = repeatable_id("ticket", draft.key)
     for _ in range(TRIES):
         try:
-            return _try_open(store, draft, slot, now, numbering)
+            return _try_open(store, draft, slot, now, numbering, home)
         except Conflict:
             continue
     raise StoreError(f"the ticket of key '{draft.key}' could not be opened: others kept writing it")
 
 
-def _try_open(store: Store, draft: Draft, slot: str, now: datetime, numbering: Numbering) -> Opened:
+def open_apart(store: Store, draft: Draft, *, now: datetime, numbering: Numbering) -> Ticket:
+    """Open a ticket for a key that had joined another's: from now on the key has its own.
+
+    Asked again by the same run, it gives the same ticket.
+
+    Raises:
+        StoreError: others kept writing the same records (`TRIES` times).
+    """
+    slot = repeatable_id("ticket", draft.key)
+    for _ in range(TRIES):
+        pointer = store.get("ticket_key", slot)
+        try:
+            if pointer is None or pointer.doc.get("because"):
+                ticket_id = _number(store, slot, now, numbering)
+                doc = {"key": draft.key, "ticket_id": ticket_id}
+                store.put_if("ticket_key", slot, doc, pointer.version if pointer else 0)
+            return _try_open(store, draft, slot, now, numbering, lambda: None).ticket
+        except Conflict:
+            continue
+    raise StoreError(f"the ticket of key '{draft.key}' could not be opened: others kept writing it")
+
+
+def _try_open(
+    store: Store,
+    draft: Draft,
+    slot: str,
+    now: datetime,
+    numbering: Numbering,
+    home: Callable[[], Home | None],
+) -> Opened:
     pointer = store.get("ticket_key", slot)
     if pointer is not None:
         ticket_id = str(pointer.doc["ticket_id"])
         record = store.get("ticket", ticket_id)
         if record is None:
             return _create(store, draft, ticket_id, now)
-        ticket = _followed(store, record)
+        ticket = one_that_goes_on(store, record)
         known = from_doc(ticket.doc, Ticket)
         if known.state not in CLOSED or (draft.run_id and draft.run_id == known.run_id):
-            return _join(store, draft, ticket, known, now)
-    ticket_id = _number(store, slot, now, numbering)
-    store.put_if(
-        "ticket_key", slot, {"key": draft.key, "ticket_id": ticket_id}, pointer.version if pointer else 0
-    )
+            because, graver = str(pointer.doc.get("because", "")), bool(pointer.doc.get("graver"))
+            joins = Home(ticket_id=known.id, because=because, graver=graver) if because else None
+            return _join(store, draft, ticket, known, now, joins)
+    found = home()
+    ticket_id = found.ticket_id if found else _number(store, slot, now, numbering)
+    doc: dict[str, Any] = {"key": draft.key, "ticket_id": ticket_id}
+    if found is not None:
+        doc |= {"because": found.because, "graver": found.graver}
+    store.put_if("ticket_key", slot, doc, pointer.version if pointer else 0)
+    if found is not None:
+        record = store.get("ticket", ticket_id)
+        if record is not None:
+            return _join(store, draft, record, from_doc(record.doc, Ticket), now, found)
     return _create(store, draft, ticket_id, now)
 
 
-def _followed(store: Store, record: Record) -> Record:
+def one_that_goes_on(store: Store, record: Record) -> Record:
     """The ticket that this one was merged into, at most a few merges away."""
     for _ in range(10):
         into = str(record.doc.get("merged_into", ""))
@@ -239,20 +299,44 @@ def _create(store: Store, draft: Draft, ticket_id: str, now: datetime) -> Opened
         guide_vi=draft.guide_vi,
         guide_en=draft.guide_en,
         run_id=draft.run_id,
+        links=draft.links,
     )
     store.put_if("ticket", ticket_id, to_doc(ticket), 0)
     return Opened(ticket=ticket, joined=False)
 
 
-def _join(store: Store, draft: Draft, record: Record, ticket: Ticket, now: datetime) -> Opened:
+def _join(
+    store: Store, draft: Draft, record: Record, ticket: Ticket, now: datetime, home: Home | None
+) -> Opened:
     if draft.run_id and ticket.run_id == draft.run_id:
         return Opened(ticket=ticket, joined=False)
-    line = Change(at=stamp(now), by=draft.by, what="joined", note=draft.note or draft.title)
+    note = " · ".join(one for one in (draft.note or draft.title, home.because if home else "") if one)
+    line = Change(at=stamp(now), by=draft.by, what="joined", note=note)
     joined = noted(with_alerts(ticket, draft), line)
+    if home is not None and not any(strand.run_id == draft.run_id for strand in ticket.strands):
+        joined = _with_strand(joined, draft, home, stamp(now))
     joined = replace(joined, evidence=tuple(dict.fromkeys((*ticket.evidence, *draft.evidence)))[:200])
     if joined != ticket:
         store.put_if("ticket", ticket.id, to_doc(joined), record.version)
     return Opened(ticket=joined, joined=True)
+
+
+def _with_strand(ticket: Ticket, draft: Draft, home: Home, at: str) -> Ticket:
+    """A ticket that something of another key joined: who reads it learns what to do about that too."""
+    strand = Strand(
+        run_id=draft.run_id,
+        key=draft.key,
+        title=draft.title,
+        category=draft.category,
+        because=home.because,
+        guide_vi=draft.guide_vi,
+        guide_en=draft.guide_en,
+    )
+    if home.graver and not any(line.what == "edited" for line in ticket.history):
+        strand = replace(strand, title_before=ticket.title, category_before=ticket.category)
+        line = Change(at=at, by=draft.by, what="graver", note=f"{ticket.title} → {draft.title}"[:1000])
+        ticket = replace(noted(ticket, line), title=draft.title, category=draft.category)
+    return replace(ticket, strands=(*ticket.strands, strand)[:STRANDS])
 
 
 def with_alerts(ticket: Ticket, draft: Draft) -> Ticket:
@@ -281,7 +365,7 @@ def change_ticket(store: Store, ticket_id: str, change: Callable[[Ticket], Ticke
         record = store.get("ticket", ticket_id)
         if record is None:
             return None
-        record = _followed(store, record)
+        record = one_that_goes_on(store, record)
         ticket = from_doc(record.doc, Ticket)
         changed = change(ticket)
         if changed == ticket:

@@ -16,6 +16,7 @@ from citywatch.respond.case import Cases, Growth, alerts_of
 from citywatch.respond.lifecycle import CLOSED, Draft, change_ticket, noted, with_alerts
 from citywatch.respond.run import ENDED, Run
 from citywatch.respond.shape import Playbook
+from citywatch.respond.story import LOOKED_AT, Stories
 
 BATCH: Final = 200
 """Alerts linked at a time: a storm's links come after its tickets."""
@@ -24,8 +25,17 @@ BATCH: Final = 200
 class Linker:
     """Writes alerts that joined a run into the run's ticket, and hands on those that it could not take."""
 
-    def __init__(self, store: Store, cases: Cases, playbooks: Mapping[str, Playbook], clock: Clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        cases: Cases,
+        playbooks: Mapping[str, Playbook],
+        clock: Clock,
+        *,
+        stories: Stories | None = None,
+    ) -> None:
         self._store = store
+        self._stories = stories
         self._cases = cases
         self._playbooks = playbooks
         self._clock = clock
@@ -74,6 +84,8 @@ class Linker:
         ticket = change_ticket(self._store, run.ticket_id, change)
         if ticket is not None:
             self._name_tickets(late, ticket.id)
+            if self._stories is not None and run.linked < LOOKED_AT:
+                self._stories.remember(ticket.id, alerts[:LOOKED_AT], f"{run.playbook} v{run.version}")
 
     def _milestone(self, run: Run, total: int) -> Change | None:
         """A line when the count of alerts passes a power of ten."""

@@ -25,6 +25,7 @@ from citywatch.respond.playbook import wrong
 from citywatch.respond.render import Renderer
 from citywatch.respond.run import ENDED, Run, StepState
 from citywatch.respond.shape import Playbook
+from citywatch.respond.story import Stories
 from citywatch.respond.work import Worker
 
 AGAIN_S: Final = 30
@@ -59,6 +60,7 @@ class Runner:
         renderer: Renderer | None = None,
         patience_s: float = 1.0,
         may_approve: MayApprove = _anybody,
+        stories: Stories | None = None,
     ) -> None:
         effects: dict[str, Effect] = {name: responder.effect for name, responder in responders.items()}
         self.refused = [
@@ -76,7 +78,7 @@ class Runner:
         self._by_name = by_name
         self._may_approve = may_approve
         self._cases = Cases(store, playbooks, self._due, clock)
-        self._linker = Linker(store, self._cases, by_name, clock)
+        self._linker = Linker(store, self._cases, by_name, clock, stories=stories)
         self._worker = Worker(
             store,
             playbooks,
@@ -129,7 +131,7 @@ class Runner:
         if not self._recovered:
             self._recover()
         done = 0
-        for run_id in self._due.take("run", limit):
+        for run_id in self._in_turn(self._due.take("run", limit)):
             done += self._worker.advance(run_id)
         done += self._worker.land()
         for run_id in self._due.take("link", limit):
@@ -137,6 +139,21 @@ class Runner:
         for alert_id in self._due.take("grow", limit):
             done += self._grow(alert_id)
         return done
+
+    def _in_turn(self, run_ids: Sequence[str]) -> Sequence[str]:
+        """Of runs that are due together, those first whose alerts were seen first.
+
+        Which of them opens the ticket that the others join must not hang on how their ids fall out.
+        """
+        if len(run_ids) < 2:  # noqa: PLR2004 - one has no order
+            return run_ids
+        records = self._store.get_many("run", run_ids)
+
+        def seen(run_id: str) -> tuple[str, str]:
+            doc = records[run_id].doc if run_id in records else {}
+            return str(doc.get("alert", {}).get("first_seen", "")), run_id
+
+        return sorted(run_ids, key=seen)
 
     def is_due(self) -> bool:
         """Something is to be done now, or was found after a restart and not looked at yet."""

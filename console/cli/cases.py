@@ -211,6 +211,7 @@ def show_ticket(ticket_id: str, data: Data = None, store: StoreUrl = None, json:
         if "priority_sum" in doc:
             say.out().print("priority     ", say.cell(doc["priority_sum"]), sep="")
         say.out().print(f"may move to  {', '.join(doc['moves']) or '(nowhere)'}", markup=False)
+        _show_story(doc)
         say.out().print("\nHistory", style="bold")
         say.rows(
             doc["history"],
@@ -220,6 +221,43 @@ def show_ticket(ticket_id: str, data: Data = None, store: StoreUrl = None, json:
         )
         _show_text("What to do", doc.get("guide_en") or "")
         _show_text("Hướng dẫn", doc.get("guide_vi") or "")
+
+
+def _show_story(doc: dict[str, Any]) -> None:
+    """What joined the ticket because of a value that both hold, and its campaign."""
+    if doc.get("campaign"):
+        say.out().print(f"campaign     {doc['campaign']}", markup=False)
+    if doc.get("strands"):
+        say.out().print("\nOne attack: also in this ticket", style="bold")
+        columns = (("title", "What"), ("category", "Category"), ("because", "Both hold"), ("run_id", "Run"))
+        say.rows(doc["strands"], columns, json=False, empty="")
+
+
+@tickets.command("split")
+def split_ticket(
+    ticket_id: str,
+    run: Annotated[str, typer.Argument(help="The run that brought it; `tickets show` lists them.")],
+    who: Who = "",
+    data: Data = None,
+    store: StoreUrl = None,
+) -> None:
+    """Give something that joined a ticket a ticket of its own."""
+    from console.cases import split
+    from console.house import open_house
+
+    with open_house(data, store=store) as house:
+        say.line({"id": split(house, ticket_id, run, by=who).id})
+
+
+@tickets.command("leave")
+def leave_campaign(ticket_id: str, who: Who = "", data: Data = None, store: StoreUrl = None) -> None:
+    """Take a ticket out of its campaign."""
+    from console.cases import leave_campaign as left
+    from console.house import open_house
+
+    with open_house(data, store=store) as house:
+        left(house, ticket_id, by=who)
+        say.err().print(f"{ticket_id}: is in no campaign", markup=False)
 
 
 @tickets.command("move")

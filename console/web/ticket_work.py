@@ -9,7 +9,10 @@ from starlette.responses import Response
 from citywatch.clock import stamp
 from citywatch.model import Ticket
 from citywatch.respond import casework
+from citywatch.respond.lifecycle import Numbering
 from citywatch.respond.report import ReportError
+from citywatch.respond.split import split_off
+from citywatch.respond.story import leave_campaign
 from console.reports import TICKET_FORMS, Source, print_ticket
 from console.web.accounts import write_audit
 from console.web.door import Visit, Way
@@ -85,6 +88,34 @@ def join(visit: Visit) -> Response:
     return visit.go(f"/tickets/{other}" if deed == "merge" else back, "saved")
 
 
+def split(visit: Visit) -> Response:
+    """Something that joined the ticket gets a ticket of its own."""
+    ticket, run = visit.desk.ticket(visit.path("id")), visit.given("run")
+    if ticket is None:
+        raise visit.missing()
+    house, settings = visit.house, visit.house.settings
+    numbering = Numbering(organisation=settings.organisation, timezone=settings.timezone)
+    try:
+        fresh = split_off(
+            house.store, ticket.id, run, by=visit.who.id, now=house.clock(), numbering=numbering
+        )
+    except casework.Refused:
+        return visit.go(f"/tickets/{ticket.id}", "refused")
+    write_audit(house.store, house.clock, visit.who.id, "ticket_split", f"{ticket.id} {fresh.id}")
+    return visit.go(f"/tickets/{fresh.id}", "saved")
+
+
+def leave(visit: Visit) -> Response:
+    """The ticket has nothing to do with its campaign."""
+    ticket = visit.desk.ticket(visit.path("id"))
+    if ticket is None:
+        raise visit.missing()
+    house = visit.house
+    leave_campaign(house.store, ticket.id, by=visit.who.id, at=stamp(house.clock()))
+    write_audit(house.store, house.clock, visit.who.id, "campaign_left", f"{ticket.id} {ticket.campaign}")
+    return visit.go(f"/tickets/{ticket.id}", "saved")
+
+
 def report(visit: Visit) -> Response:
     """A draft of a form, to be downloaded."""
     ticket = visit.desk.ticket(visit.path("id"))
@@ -124,5 +155,7 @@ WAYS = (
         needs="triage",
     ),
     Way(path="/tickets/{id}/join", handler=join, name="ticket_join", method="POST", needs="triage"),
+    Way(path="/tickets/{id}/split", handler=split, name="ticket_split", method="POST", needs="triage"),
+    Way(path="/tickets/{id}/leave", handler=leave, name="ticket_leave", method="POST", needs="triage"),
     Way(path="/tickets/{id}/report", handler=report, name="ticket_report", needs="see"),
 )

@@ -25,7 +25,7 @@ from citywatch.ports import (
     Store,
     Text,
 )
-from citywatch.respond import casework, lifecycle
+from citywatch.respond import casework, lifecycle, story
 from citywatch.respond.casework import Stale
 from citywatch.respond.rsit import kind_of, kinds
 from citywatch.respond.sla import GoalClock
@@ -142,6 +142,9 @@ def page_of(visit: Visit, ticket: Ticket, *, stale: Stale | None = None) -> Resp
     alerts = desk.many("alert", ticket.alert_ids[:100], Alert)
     guides = (ticket.guide_vi, ticket.guide_en)
     clocks = clocks_of(visit, ticket, people_by_agency(store))
+    campaign = desk.many(
+        "ticket", story.members_of(store, ticket.campaign) if ticket.campaign else [], Ticket
+    )
     status = 409 if stale else 200
     return visit.page(
         "ticket.html",
@@ -149,7 +152,9 @@ def page_of(visit: Visit, ticket: Ticket, *, stale: Stale | None = None) -> Resp
         ticket=ticket,
         alerts=sorted(alerts.values(), key=lambda alert: alert.last_seen, reverse=True),
         moves=moves_of(visit, ticket),
-        names=desk.agency_names([ticket.agency]),
+        names=desk.agency_names([ticket.agency, *(one.agency for one in campaign.values())]),
+        campaign=[one for one in campaign.values() if one.id != ticket.id],
+        ties=story.ties_told(ticket),
         left=seconds_left(visit, ticket, clocks),
         clocks=clocks,
         duties=deadlines_of(store, law, ticket),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from console.city import DEEDS, DEFACED, EXPOSED, HIDDEN_SPAM
+from console.city import BOT, DEEDS, DEFACED, EXPOSED, HIDDEN_SPAM, SCANNED, WEB_ATTACKED
 from tests.acceptance.conftest import Citywatch
 
 UNTOUCHED = {"so-tttt", "so-y-te", "xa-soc-son", "phuong-lang", "xa-bat-trang"}
@@ -23,6 +23,7 @@ def check(outcome: dict[str, Any]) -> None:
     assert set(outcome) == {"events", "matches", "alerts", "tickets"}
     assert outcome["events"] > 1000
     assert outcome["matches"] >= outcome["alerts"] >= len(DEEDS) >= 8
+    assert len(outcome["tickets"]) == len(DEEDS)
     agencies = {ticket["agency"] for ticket in outcome["tickets"]}
     assert {deed.agency for deed in DEEDS} == agencies
     portals = {deed.agency for deed in (DEFACED, HIDDEN_SPAM, EXPOSED)}
@@ -39,6 +40,8 @@ def test_the_demo_ends_with_the_right_tickets_and_cleans_up(citywatch: Citywatch
     shown = citywatch("tickets", "list", "--json", "--data", tmp_path / "demo")
     assert len(shown.rows) == len(outcome["tickets"])
     assert all(row["id"].startswith("DEMO-") for row in shown.rows)
+    campaign = {row["agency"] for row in shown.rows if row["campaign"]}
+    assert campaign == {SCANNED.agency, BOT.agency, WEB_ATTACKED.agency}  # one address is at all three
     assert citywatch("demo", "--clean", "--data", tmp_path / "demo").code == 0
     assert not (tmp_path / "demo").exists()
 

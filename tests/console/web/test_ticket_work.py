@@ -206,3 +206,39 @@ def test_a_draft_is_downloaded_and_the_audit_knows(
     assert [line.doc["about"] for line in lines] == [f"{ticket} mau03.{ending}"]
     for wrong in ("form=mau05", "as=exe"):
         assert lan.get(f"/tickets/{ticket}/report?{wrong}").status_code == 404
+
+
+def test_what_joined_a_ticket_and_its_campaign_are_shown_and_can_be_undone(
+    lan: Browser, house: SmallHouse
+) -> None:
+    first = one_ticket(house, "triage")
+    found = house.store.find("ticket", Query(order="id", limit=20)).records
+    second = next(one.id for one in found if one.id != first)
+    record, other = house.store.get("ticket", first), house.store.get("ticket", second)
+    assert record
+    assert other
+    strand = {
+        "run_id": "run-1", "key": "loss:pc", "title": "Dữ liệu bị mã hóa", "category": "loss",
+        "because": "ip 203.0.113.66", "guide_vi": "Ngắt máy.", "guide_en": "Unplug it.",
+    }  # fmt: skip
+    line = {
+        "at": "2026-11-23T02:00:00.000000Z",
+        "by": "x",
+        "what": "campaign",
+        "note": f"{first}: ip 203.0.113.66",
+    }
+    joined = {"strands": [strand], "campaign": first, "history": [*record.doc["history"], line]}
+    house.store.put_many("ticket", {first: record.doc | joined, second: other.doc | {"campaign": first}})
+    page = f"/tickets/{first}"
+    text = lan.get(page).text
+    for wanted in ("Dữ liệu bị mã hóa", "Unplug it.", "joined, since both hold", "ip 203.0.113.66"):
+        assert wanted in text
+    assert f'href="/tickets/{second}"' in text.partition('id="campaign"')[2]
+    lan.submit(f"{page}/leave", page=page)
+    assert read(house, first).campaign == ""
+    gone = lan.submit(f"{page}/split", page=page, run="run-1")
+    assert "Dữ liệu bị mã hóa" in gone.text
+    assert read(house, first).strands == ()
+    (fresh,) = read(house, first).links[-1:]
+    assert (read(house, fresh).category, read(house, fresh).links) == ("loss", (first,))
+    assert "cannot be done" in lan.submit(f"{page}/split", page=page, run="run-1").text
