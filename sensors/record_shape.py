@@ -167,9 +167,10 @@ def moment(raw: object) -> str:
         ValueError: there is none.
     """
     if isinstance(raw, str) and len(raw) >= 19:  # noqa: PLR2004 - down to the second
-        if raw[:20] in _SECONDS and raw[26:] == "Z" and raw.isascii() and raw[20:26].isdigit():
+        exact = len(raw) == _EXACT and raw[26] == "Z"
+        if exact and raw[:20] in _SECONDS and raw.isascii() and raw[20:26].isdigit():
             return raw
-        if len(raw) == _EXACT and raw[26] == "Z" and raw[10] == "T" and raw[:4] > "1600":
+        if exact and raw[10] == "T" and raw[:4] > "1600":
             datetime.fromisoformat(raw)
             if len(_SECONDS) >= MAX_SECONDS:
                 _SECONDS.clear()

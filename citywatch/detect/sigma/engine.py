@@ -76,7 +76,7 @@ class Engine:
             words = words_met(some, plans, view, self.memory)
             for index, (event, plan) in enumerate(zip(some, plans, strict=True)):
                 met = words.get(index, 0) if words else 0
-                found.append(plan.hits(event, met, view, rules) if plan.rules else [])
+                found.append(plan.hits(event, met, view, rules) if met or plan.asks else [])
         return found
 
     def _plan_of(self, event: Event) -> Plan:

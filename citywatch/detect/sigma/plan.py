@@ -117,9 +117,10 @@ class _Field(dict[Any, int]):
         self._once: dict[str, int] = {}
         self._same: dict[int, int] = {}
         memory.tables += self, self._loose, self._once, self._same
-        self._equal = {text: bits for (kind, text), bits in needs.items() if kind == EQUALS}
+        once = self._same.setdefault  # the words of one rule mean the same: held once, near the processor
+        self._equal = {text: once(bits, bits) for (kind, text), bits in needs.items() if kind == EQUALS}
         texts = [text for kind, text in needs if kind == CONTAINS]
-        self._bits = [needs[CONTAINS, text] for text in texts]
+        self._bits = [once(bits, bits) for bits in (needs[CONTAINS, text] for text in texts)]
         self._automaton = ahocorasick_rs.AhoCorasick(texts) if texts else None
         self._anyway = asked.anyway
         self._wide = sorted(asked.wide.items())
@@ -183,7 +184,6 @@ class _Field(dict[Any, int]):
             if width > len(text) and text.isascii():
                 break
             found |= bits
-        # Most values mean one of a few things: to hold each of these once keeps them near the processor.
         return self._same.setdefault(found, found)
 
     def _settle(self, found: int, text: str) -> int:
@@ -247,7 +247,7 @@ class Plan:
     """
 
     __slots__ = ("_always", "_answers", "_fields", "_mask", "_present", "_same", "_search", "_several",
-                 "_shifts", "keywords", "rules")  # fmt: skip
+                 "_shifts", "asks", "keywords", "rules")  # fmt: skip
 
     def __init__(self, left: list[tuple[int, Tree]], memory: Memory) -> None:
         self.rules = left
@@ -279,6 +279,8 @@ class Plan:
         self._present = tuple(present.items())
         self._same = tuple(same.items())
         self._search = _searcher(self._fields, self._present, self._same)
+        self.asks = bool(self._fields or present or same or self._candidates(self._always))
+        """Something may be met by an event without a keyword."""
 
     @staticmethod
     def _enter_settled(
@@ -326,12 +328,17 @@ class Plan:
             met = self._search(event, event.get, begun)
         except TypeError:  # a list
             met = self._any_of(event, begun)
-        candidates = met & self._mask
-        for shift in self._shifts:
-            if not candidates:
-                return []
-            candidates &= met >> shift
+        candidates = self._candidates(met)
         return self._asked(candidates, event, view, rules) if candidates else []
+
+    def _candidates(self, met: int) -> int:
+        """The rules of which every part that is looked for was met."""
+        found = met & self._mask
+        for shift in self._shifts:
+            if not found:
+                break
+            found &= met >> shift
+        return found
 
     def _any_of(self, event: Event, met: int) -> int:
         """As `_search`, for an event with lists."""
