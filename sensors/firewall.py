@@ -2,7 +2,8 @@
 
 Bodies of syslog lines: CEF (ArcSight Common Event Format), LEEF 1.0 and 2.0 (IBM QRadar), FortiGate's
 `key=value` lines (FortiOS Log Message Reference), Cisco ASA's `%ASA-n-nnnnnn` messages (Cisco ASA Series
-Syslog Messages) and Palo Alto's comma-separated TRAFFIC and THREAT lines (PAN-OS syslog field descriptions).
+Syslog Messages) and Palo Alto's comma-separated TRAFFIC, THREAT and GLOBALPROTECT lines (PAN-OS syslog field
+descriptions).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from datetime import datetime
 from itertools import islice
 
 from citywatch.model import Event
-from sensors import checkpoint
+from sensors import checkpoint, globalprotect
 from sensors.address import address, count, port
 from sensors.urls import url_fields
 from sensors.when import epoch, iso, written
@@ -40,6 +41,7 @@ _ASA_ACTIONS = (
     ("permitted", "allowed"),
     ("rejected", "denied"),
 )
+_PALO = re.compile(f",(TRAFFIC|THREAT|{globalprotect.KIND}),")
 _PROTOCOLS = {"1": "icmp", "6": "tcp", "17": "udp", "58": "ipv6-icmp"}
 _DENIED = {
     "deny",
@@ -143,8 +145,11 @@ def _read(event: Event, app: str, message: str) -> bool:
         return _fortigate(event, message)
     if "%ASA-" in message or "%FTD-" in message or "%PIX-" in message:
         return _asa(event, message)
-    if ",TRAFFIC," in message[:80] or ",THREAT," in message[:80]:
-        return _palo_alto(event, message)
+    kind = _PALO.search(message, 0, 80)
+    if kind:
+        return (
+            _global_protect(event, message) if kind[1] == globalprotect.KIND else _palo_alto(event, message)
+        )
     return app.startswith(("%ASA-", "%FTD-")) and _asa(event, f"{app}: {message}")
 
 
@@ -153,7 +158,7 @@ def _settle(event: Event) -> None:
     event.setdefault("event.dataset", "firewall.traffic")
     if event["event.dataset"] == "linux.syslog":
         event["event.dataset"] = "firewall.traffic"
-    if event["event.dataset"] == "vpn.auth":
+    if event["event.dataset"] in {"vpn.auth", "vpn.session"}:
         return
     event["event.category"] = ["network"]
     action = str(event.get("event.action", "")).lower()
@@ -371,12 +376,31 @@ def vpn_login(event: Event, outcome: str) -> None:
     event["event.action"], event["event.outcome"] = VPN, outcome
 
 
-def _palo_alto(event: Event, message: str) -> bool:
+def _row(message: str, shortest: int) -> list[str]:
+    """The values of a comma-separated line; none when they are too few."""
     try:
         row = next(csv.reader([message]))
     except (csv.Error, StopIteration):
+        return []
+    return row if len(row) >= shortest else []
+
+
+def _global_protect(event: Event, message: str) -> bool:
+    row = _row(message, globalprotect.SHORTEST)
+    if not row or row[3] != globalprotect.KIND:
         return False
-    if len(row) < PALO_LONGEST:
+    _device(event, "Palo Alto Networks", "PAN-OS")
+    event.update(globalprotect.fields(row))
+    if globalprotect.is_login(row):
+        vpn_login(event, event.get("event.outcome", "unknown"))
+    else:
+        event["event.dataset"], event["event.category"] = "vpn.session", ["network", "session"]
+    return True
+
+
+def _palo_alto(event: Event, message: str) -> bool:
+    row = _row(message, PALO_LONGEST)
+    if not row:
         return False
     _device(event, "Palo Alto Networks", "PAN-OS")
     names = {7: "src", 8: "dst", 24: "spt", 25: "dpt", 12: "suser", 14: "app", 30: "act"}

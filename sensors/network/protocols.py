@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from sensors.network import (
     dcerpc,
+    discovery,
     http,
     kerberos,
     modbus,
@@ -62,6 +63,8 @@ class Protocols:
         if dport in _DHCP_PORTS and sport in _DHCP_PORTS:
             return self._dhcp
         make = _BY_PORT.get(dport)
+        if make is None and sport == discovery.PORT and load[:1] == b"<":  # the question went to a group
+            make = discovery.Discovery
         if make is not None:
             return make(self._sink)
         if quic.is_quic(load):
@@ -80,6 +83,7 @@ _BY_PORT: dict[int, Callable[[Sink], Talk]] = (
     | dict.fromkeys(snmp.PORTS, snmp.Snmp)
     | dict.fromkeys(radius.PORTS, radius.Radius)
     | dict.fromkeys(sip.PORTS, _sip)
+    | {discovery.PORT: discovery.Discovery}
 )
 """Datagrams whose port tells the protocol; what is none of it is noted and read no further."""
 

@@ -30,8 +30,33 @@ def test_text_is_read_from_files_and_from_syslog() -> None:
     came, switched_off = sample(Oracle(), "oracle.sys.aud")
     fits(came, {"event.action": "login", "event.outcome": "success", "user.name": "SYS"})
     fits(switched_off, {"citywatch.database.statement": "noaudit select table by access -- it's off"})
-    (refused,) = sample(Syslog(), "syslog.oracle.log")
+    refused, *_ = sample(Syslog(), "syslog.oracle.log")
     fits(refused, {"event.dataset": "database.audit", "event.outcome": "failure", "user.name": "SYSTEM"})
+
+
+def test_key_fields_of_unified_auditing_are_read_from_syslog() -> None:
+    _, refused, asked, unknown = sample(Syslog(), "syslog.oracle.log")
+    fits(
+        refused,
+        {
+            "event.dataset": "database.audit",
+            "event.action": "login",
+            "event.outcome": "failure",
+            "user.name": "CANBO",
+            "host.name": "db2",
+        },
+    )
+    fits(
+        asked,
+        {
+            "event.action": "select",
+            "event.outcome": "success",
+            "citywatch.database.class": "READ",
+            "citywatch.database.object": "DATDAI.THUA_DAT",
+            "user.name": "BAOCAO",
+        },
+    )
+    fits(unknown, {"event.action": "action 999", "event.outcome": "success", "user.name": "SYS"})
 
 
 def test_lengths_that_lie_do_not_swallow_what_follows() -> None:

@@ -20,6 +20,7 @@ from citywatch.schema import resolve
 from sensors.network import (
     certificate,
     dcerpc,
+    discovery,
     dns,
     ftp,
     http,
@@ -51,6 +52,7 @@ from sensors.network.sink import Events, Lines, Sink
 from tests.sensors.network.packets import START_US, Kept, ether, ip4, ip6, pcap, read, talk, tcp, udp
 
 MAKERS: dict[str, Callable[[Sink], Talk]] = {
+    "discovery": discovery.Discovery,
     "dns": dns.DnsOverTcp,
     "ftp": ftp.Ftp,
     "http": http.Http,
@@ -74,6 +76,10 @@ MAKERS: dict[str, Callable[[Sink], Talk]] = {
 }
 _SNMP = "302602010104067075626c6963a019020101020100020100300e300c06082b060102010101000500"
 STARTS: dict[str, list[tuple[bool, bytes]]] = {
+    "discovery": [
+        (True, b"<s:Header><a:Action>x/discovery/Probe</a:Action></s:Header>"),
+        (False, b"<a:Action>x/ProbeMatches</a:Action><d:Types>dn:NetworkVideoTransmitter</d:Types>"),
+    ],
     "dns": [(True, bytes.fromhex("001a123401000001000000000000") + b"\5hanoi\2vn\0\0\1\0\1")],
     "ftp": [(False, b"220 FTP\r\n"), (True, b"USER an\r\n"), (False, b"331 ?\r\n"), (True, b"PASS x\r\n")],
     "http": [
@@ -228,7 +234,14 @@ def frames() -> list[bytes]:
     found.append(ether(ip4("10.0.0.5", "10.0.0.1", 17, bytes(64), frag=0x2000)))
     found.append(ether(ip4("10.0.0.5", "10.0.0.1", 1, b"\x08\0\0\0\0\1\0\1" + bytes(48))))
     found.append(ether(ip4("10.0.0.5", "10.0.0.1", 6, tcp(1, 2, 3, "FPU")), vlan=7))
-    for protocol, port in {"ntp": 123, "snmp": 161, "radius": 1812, "sip": 5060, "quic": 443}.items():
+    for protocol, port in {
+        "ntp": 123,
+        "discovery": 3702,
+        "snmp": 161,
+        "radius": 1812,
+        "sip": 5060,
+        "quic": 443,
+    }.items():
         load = STARTS[protocol][0][1]
         found.append(ether(ip4("10.0.0.5", "10.0.0.1", 17, udp(4000, port, load))))
     for protocol, turns in STARTS.items():

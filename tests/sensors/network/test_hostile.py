@@ -58,7 +58,7 @@ LONG_MESSAGES = {
     "telnet": b"a" * 70_000,
     "tls": b"\x16\3\1\xff\xff\1\0\xff\xff" + bytes(70_000),
 }
-assert set(LONG_MESSAGES) >= set(MAKERS) - {"ntp", "quic", "radius", "shell", "snmp"}, (
+assert set(LONG_MESSAGES) >= set(MAKERS) - {"discovery", "ntp", "quic", "radius", "shell", "snmp"}, (
     "a protocol is not asked"
 )
 
