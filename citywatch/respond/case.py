@@ -1,8 +1,8 @@
 """Which run does an alert belong to? Alerts of one playbook and group that come together make one case.
 
 Records: `case` (a group's current run), `run_alerts` (the alerts of a run in their order, in chunks) and
-`joined` (an alert's runs). Written in the order run, due, case, chunk, joined: a kill between any two is made
-good when the alert is started again, and the alert is in its run once.
+`joined` (an alert's runs). Written in the order run, due, case, chunk, due, joined: a kill between any two is
+made good when the alert is started again, and the alert is in its run once.
 """
 
 from __future__ import annotations
@@ -138,6 +138,8 @@ class Cases:
     def _put_in(self, case: Case, alert: Alert, work: _Work) -> None:
         work.cases[case.group_id, case.run_id] = case
         if alert.id in case.known:
+            if case.fresh is None:
+                work.due[f"link:{case.run_id}"] = ""  # a kill may have come before it was due
             return
         work.full += [(case, number, ids) for number, ids in case.add(alert)]
         if case.fresh is None:
@@ -209,11 +211,11 @@ class Cases:
         }
         if chunks:
             self._store.put_many("run_alerts", chunks)
+        if work.due:
+            self._due.put_many(work.due)
         if work.joined:
             self._store.put_many("joined", {key: to_doc(value) for key, value in work.joined.items()})
             self._joined.update(work.joined)
-        if work.due:
-            self._due.put_many(work.due)
 
     def _case(self, grouped: str) -> Case | None:
         case = self._cases.get(grouped)

@@ -6,7 +6,7 @@ name was skipped or failed it is skipped too.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -63,8 +63,15 @@ class Finish:
 Move = Begin | Skip | Do | Expired | Wait | Finish
 
 
-def next_move(run: Run, playbook: Playbook, now: str) -> Move:
-    """The next thing to do about a run at a time (`clock.stamp`)."""
+Place = tuple[str, int]
+"""A step and an item of it."""
+
+
+def next_move(run: Run, playbook: Playbook, now: str, beside: Collection[Place] = ()) -> Move:
+    """The next thing to do about a run at a time (`clock.stamp`).
+
+    `beside` is what goes on already, in threads of its own: steps that do not wait for it begin meanwhile.
+    """
     if _ended(run, playbook):
         return Finish("done")
     broken = _broken(run, playbook)
@@ -76,7 +83,7 @@ def next_move(run: Run, playbook: Playbook, now: str) -> Move:
         if is_settled(run, step):
             continue
         unsettled = True
-        move = _move_of(run, step, above, now)
+        move = _move_of(run, step, above, now, beside)
         if isinstance(move, Wait):
             waits.append(move.until)
         elif move is not None:
@@ -92,15 +99,16 @@ def _with_above(playbook: Playbook) -> Iterator[tuple[Step, Step | None]]:
         yield step, above
 
 
-def _move_of(run: Run, step: Step, above: Step | None, now: str) -> Move | None:
+def _move_of(run: Run, step: Step, above: Step | None, now: str, beside: Collection[Place]) -> Move | None:
+    """What to do about one step. Its items go one after the other."""
     states = run.states(step.id)
     if not states:
         return _start_of(run, step, above)
     for state in states:
         if step.steps:
-            move = _inside(run, step, state, now)
+            move = _inside(run, step, state, now, beside)
         else:
-            move = None if state.state in SETTLED else _due(step, state, now)
+            move = None if state.state in SETTLED else _due(step, state, now, beside)
         if move is not None:
             return move
     return None
@@ -119,7 +127,7 @@ def _start_of(run: Run, step: Step, above: Step | None) -> Move | None:
     return Begin(step)
 
 
-def _inside(run: Run, step: Step, holder: StepState, now: str) -> Move | None:
+def _inside(run: Run, step: Step, holder: StepState, now: str, beside: Collection[Place]) -> Move | None:
     """The steps inside another go one after the other, for each of its items."""
     if holder.state in SETTLED:
         return None
@@ -129,11 +137,13 @@ def _inside(run: Run, step: Step, holder: StepState, now: str) -> Move | None:
             fresh = StepState(step=inner.id, item=holder.item, value=holder.value)
             return Do(inner, fresh)
         if state.state not in SETTLED:
-            return _due(inner, state, now)
+            return _due(inner, state, now, beside)
     return None
 
 
-def _due(step: Step, state: StepState, now: str) -> Move:
+def _due(step: Step, state: StepState, now: str, beside: Collection[Place]) -> Move:
+    if (state.step, state.item) in beside:
+        return Wait("")
     if state.state == "waiting":
         return Expired(step, state) if state.due_at <= now else Wait(state.due_at)
     return Wait(state.due_at) if state.due_at > now else Do(step, state)

@@ -29,6 +29,8 @@ from citywatch.respond.story import Stories
 from citywatch.respond.work import Worker
 
 AGAIN_S: Final = 30
+RECALLED: Final = 500
+"""After a start so many runs, the last changed, are asked whether an alert of theirs is not in its ticket."""
 
 MayApprove = Callable[[str, str], bool]
 """Tells whether a person may approve for a role."""
@@ -169,21 +171,24 @@ class Runner:
             after = page.next
             if after is None:
                 break
+        newest = self._store.find("run", Query(order="updated_at", limit=RECALLED))
+        self._due.put_many({f"link:{record.id}": "" for record in newest.records})
         self._recovered = True
 
     def _link(self, run_id: str) -> int:
-        """Bring a run's further alerts into its ticket."""
-        self._due.done(f"link:{run_id}")
+        """Bring a run's further alerts into its ticket.
+
+        It is due until that is done: a kill in between must not lose it. What came meanwhile is seen after.
+        """
         run = self._read(run_id)
-        if run is None:
-            return 0
-        linked = self._linker.link(run)
-        if linked == run.linked:
-            return 0
-        self._change(run_id, lambda known: replace(known, linked=max(known.linked, linked)))
-        if alerts_of(self._store, run_id, linked, 1):
+        linked = self._linker.link(run) if run else 0
+        before = run.linked if run else 0
+        if linked != before:
+            self._change(run_id, lambda known: replace(known, linked=max(known.linked, linked)))
+        self._due.done(f"link:{run_id}")
+        if linked != before and alerts_of(self._store, run_id, linked, 1):
             self._due.put(f"link:{run_id}")
-        return 1
+        return int(linked != before)
 
     def _grow(self, alert_id: str) -> int:
         if self._linker.grow(alert_id):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from dataclasses import replace
 from datetime import timedelta
 from time import monotonic
 from typing import Any, Final, cast
@@ -19,6 +19,7 @@ from citywatch.ports import Order, Responder, Store
 from citywatch.respond import when
 from citywatch.respond.catalogue import Catalogue
 from citywatch.respond.due import DueTimes
+from citywatch.respond.flight import Flight, Held
 from citywatch.respond.lifecycle import change_ticket, noted
 from citywatch.respond.plan import Begin, Do, Expired, Finish, Skip, Wait, holder_settled, next_move
 from citywatch.respond.render import Renderer, RenderError
@@ -27,39 +28,12 @@ from citywatch.respond.scope import scope_of
 from citywatch.respond.shape import Playbook, Step
 
 WORKERS: Final = 8
+BESIDE: Final = 4
+"""Acts of one run that go on side by side, at most."""
 LONGEST_WAIT_S: Final = 3600.0
 OUTPUT: Final = 16 * 1024
 STEPS_AT_ONCE: Final = 100
 CUT_OFF: Final = "it was cut off twice amid its effect and is not done a third time; ask the receiver"
-
-Edit = Callable[[Run], Run]
-
-
-@dataclass(slots=True)
-class Held:
-    """A run as read, what changed since, and the version it was read at."""
-
-    run: Run
-    version: int
-    edits: list[Edit] = field(default_factory=list[Edit])
-
-    def edit(self, edit: Edit) -> None:
-        """Change it here; `Worker.save` writes it, again over what others wrote meanwhile."""
-        self.run = edit(self.run)
-        self.edits.append(edit)
-
-    def put(self, *states: StepState) -> None:
-        self.edit(lambda run: run.having(*states))
-
-
-@dataclass(frozen=True, slots=True)
-class Flight:
-    """An act that goes on in another thread."""
-
-    future: Future[Mapping[str, Any]]
-    step: Step
-    state: StepState
-    deadline: float
 
 
 class Worker:
@@ -98,7 +72,7 @@ class Worker:
 
     def advance(self, run_id: str) -> int:
         """Do what this run can do now; give how many steps were done."""
-        if run_id in self._flights:
+        if len(self._beside(run_id)) >= BESIDE:
             return 0
         held = self._read(run_id)
         if held is None or held.run.state in ENDED or held.run.state == "paused":
@@ -117,10 +91,19 @@ class Worker:
         self.save(held)
         return done
 
+    def _beside(self, run_id: str) -> set[tuple[str, int]]:
+        """Which steps of a run go on in other threads."""
+        flights = (flight for flight in self._flights.values() if flight.run_id == run_id)
+        return {(flight.state.step, flight.state.item) for flight in flights}
+
     def _move(self, held: Held, playbook: Playbook) -> tuple[int, bool]:
         """Make the run's next move: how many steps that did, and whether there is more to do now."""
         done, more = 0, True
-        match next_move(held.run, playbook, stamp(self._clock())):
+        beside = self._beside(held.run.id)
+        match next_move(held.run, playbook, stamp(self._clock()), beside):
+            case Finish() | Wait() if beside:  # it goes on when one of them comes back
+                self._show(held)
+                more = False
             case Finish(state, error):
                 self._end(held, state, error)
                 done, more = 1, False
@@ -171,16 +154,20 @@ class Worker:
         if error:
             self._escalate(held, f"the playbook stopped: {error}")
 
-    def _rest(self, held: Held, until: str) -> None:
+    def _show(self, held: Held) -> None:
+        """Write whether the run waits for somebody."""
         asks = any(state.state == "waiting" for state in held.run.steps)
         state = "waiting" if asks else "running"
         if held.run.state != state:
             held.edit(lambda run: run if run.state in {*ENDED, "paused"} else replace(run, state=state))
+        self.save(held)
+
+    def _rest(self, held: Held, until: str) -> None:
+        self._show(held)
         if until:
             self._due.put(f"run:{held.run.id}", until)
         else:
             self._due.done(f"run:{held.run.id}")
-        self.save(held)
 
     def pinned(self, run: Run) -> Playbook | None:
         """The playbook as it was when the run began."""
@@ -320,8 +307,8 @@ class Worker:
                 self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="act")
             future = self._pool.submit(responder.act, order)
             deadline = monotonic() + step.timeout
-            self._flights[held.run.id] = Flight(future, step, began, deadline)
-            return False
+            self._flights[order.key] = Flight(held.run.id, future, step, began, deadline)
+            return len(self._beside(held.run.id)) < BESIDE
         try:
             output = responder.act(order)
         except StoreUnreachable:
@@ -355,19 +342,19 @@ class Worker:
             ready, _ = wait(futures, timeout=0.05, return_when=FIRST_COMPLETED)
             waited += 0.0 if ready else 0.05
             now = monotonic()
-            for run_id, flight in list(self._flights.items()):
+            for key, flight in list(self._flights.items()):
                 if flight.future in ready or flight.deadline <= now:
-                    del self._flights[run_id]
-                    self._landed(run_id, flight)
-                    done += 1 + self.advance(run_id)
+                    del self._flights[key]
+                    self._landed(flight)
+                    done += 1 + self.advance(flight.run_id)
             if waited >= self._patience_s and done:
                 break
         return done
 
-    def _landed(self, run_id: str, flight: Flight) -> None:
-        held = self._read(run_id)
+    def _landed(self, flight: Flight) -> None:
+        held = self._read(flight.run_id)
         playbook = self.pinned(held.run) if held else None
-        if held is None or playbook is None:
+        if held is None or playbook is None or not flight.is_awaited(held.run):
             return
         if not flight.future.done() and not flight.future.cancel():
             late = ActionFailed(flight.step.do, f"no answer within {flight.step.timeout:.0f} s")

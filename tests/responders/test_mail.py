@@ -39,10 +39,14 @@ def box() -> Box:
     return Box()
 
 
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
 @pytest.fixture
 def outlet(box: Box) -> Iterator[NotifyMail]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = int(free.getsockname()[1])
+    port = free_port()
     server = Controller(box, hostname="127.0.0.1", port=port)
     server.start()
     settings = Mail(host="127.0.0.1", port=port, sender="gac@hanoi.gov.vn", timeout_s=5)
