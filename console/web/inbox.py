@@ -8,7 +8,7 @@ says so and offers to look further back.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from starlette.responses import Response
@@ -19,7 +19,7 @@ from citywatch.ports import All, Condition, Either, Everything, Is, Not, Query, 
 from console.web import suppress, views
 from console.web.desk import Desk
 from console.web.door import Visit, Way
-from console.web.query import ALERT_FIELDS, QueryError, read_alert_query
+from console.web.query import ALERT_FIELDS, STATE_FIELDS, QueryError, read_alert_query, take_states
 from console.web.scan import judge_of, read_slice
 from console.web.show import link
 from console.web.suppress import Suppression
@@ -49,6 +49,20 @@ class Ask:
     after: str = ""
     until: str = ""
     """Only what was last seen by then."""
+    assignee: str = ""
+    """Only what this person has."""
+
+    def resolved(self) -> Ask:
+        """What the text asks of the alerts' handling (`state:closed assignee:lan`) taken out of it.
+
+        Raises:
+            QueryError: there is no such state.
+        """
+        text, taken = take_states(self.text)
+        state = taken.get("state", self.state)
+        if state not in VIEWS:
+            raise QueryError(self.text.find("state:"), "unknown_state", state, ", ".join(VIEWS))
+        return replace(self, text=text, state=state, assignee=taken.get("assignee", self.assignee))
 
     def where(self) -> Condition:
         """The condition over alerts (states and suppressions are not in it: no store can index them).
@@ -96,9 +110,10 @@ def read_shelf(
     What people did is found by its state, last done first; what is open by the alerts themselves, newest
     first, passing over those that are not.
     """
+    ask = ask.resolved()
     wanted = VIEWS.get(ask.state, VIEWS["open"])
     hiding = () if ask.hidden else hiding
-    if wanted and "new" not in wanted and desk.sees_states:
+    if (ask.assignee or (wanted and "new" not in wanted)) and desk.sees_states:
         return _read_handled(desk, ask, wanted, hiding, limit=limit, loose=loose)
     held: dict[str, dict[str, Any]] = {}
 
@@ -106,12 +121,16 @@ def read_shelf(
         held.update(desk.state_docs([record.id for record in records]))
         return [
             (not wanted or str(held.get(record.id, {}).get("state", "new")) in wanted)
+            and (
+                not ask.assignee
+                or str(held.get(record.id, {}).get("assignee", "")).lower() == ask.assignee.lower()
+            )
             and not (hiding and _is_hidden(record, hiding))
             for record in records
         ]
 
     query = Query(where=ask.where(), order="last_seen", limit=limit, after=ask.after or None)
-    found = read_slice(desk, "alert", query, sift if wanted or hiding else None, loose=loose)
+    found = read_slice(desk, "alert", query, sift if wanted or hiding or ask.assignee else None, loose=loose)
     if not held:
         held.update(desk.state_docs([record.id for record in found.records]))
     rows = tuple(
@@ -158,7 +177,9 @@ def _read_handled(
         ]
 
     plain = isinstance(where, Everything) and not hiding
-    states = Either(tuple(Is("state", one) for one in sorted(wanted)))
+    states: Condition = Either(tuple(Is("state", one) for one in sorted(wanted))) if wanted else Everything()
+    if ask.assignee:
+        states = All((Is("assignee", ask.assignee), states))
     query = Query(where=states, order="changed_at", limit=limit, after=ask.after or None)
     found = read_slice(desk, "alert_state", query, None if plain else sift, loose=loose)
     if plain:
@@ -204,7 +225,7 @@ def show_inbox(visit: Visit) -> Response:
         severities=[level.name for level in sorted(Severity, reverse=True)],
         liking=views.read(visit.house.store, visit.who.id)[0],
         columns=views.COLUMNS,
-        fields=[*ALERT_FIELDS, *CARRIED],
+        fields=[*ALERT_FIELDS, *STATE_FIELDS, *CARRIED],
         next_link=_link(ask, shelf.next) if shelf.next else "",
         first_link=_link(ask, "") if ask.after else "",
     )

@@ -105,6 +105,47 @@ ALERT_FIELDS = {
 """Names of the alert inbox; any event field may be asked for too."""
 
 
+STATE_FIELDS = ("state", "assignee")
+"""Of an alert's handling, which is a record of its own: asked for at the top of a line, once each."""
+
+
+def take_states(text: str) -> tuple[str, dict[str, str]]:
+    """A line without what it asks of an alert's handling, and that; the whole line where it cannot be told.
+
+    >>> take_states("severity:high state:closed assignee:lan")
+    ('severity:high', {'state': 'closed', 'assignee': 'lan'})
+    >>> take_states("severity:high OR state:closed")
+    ('severity:high OR state:closed', {})
+    """
+    try:
+        tokens = _tokens(text)
+    except QueryError:
+        return text, {}
+    if any(token.kind == "or" for token in tokens):
+        return text, {}
+    depth, taken, cuts = 0, dict[str, str](), list[tuple[int, int]]()
+    for place, token in enumerate(tokens):
+        depth += {"open": 1, "close": -1}.get(token.kind, 0)
+        before = tokens[place - 1].kind if place else ""
+        wanted = token.kind == "field" and token.text in STATE_FIELDS and token.text not in taken
+        if not wanted or depth or before in {"not", "and"} or place + 1 >= len(tokens):
+            continue
+        value = tokens[place + 1]
+        if value.kind not in {"bare", "quoted"} or (
+            value.kind == "bare" and re.search(r"[*?<>]", value.text)
+        ):
+            continue
+        after = tokens[place + 2] if place + 2 < len(tokens) else None
+        if after is not None and after.kind == "and":
+            continue
+        end = len(text) if after is None else after.at - (after.kind == "quoted")
+        taken[token.text] = _literal(value.text)
+        cuts.append((token.at, end))
+    for start, end in reversed(cuts):
+        text = text[:start] + text[end:]
+    return text.strip(), taken
+
+
 def read_alert_query(text: str) -> Condition:
     """Read a query over alerts.
 

@@ -293,6 +293,7 @@ def screens(house: ShowHouse) -> dict[str, str]:
         "attack": "/attack?technique=T1491.002",
         "health": "/health",
         "suppressions": "/suppressions",
+        "values": "/alerts/values",
         "me": "/me",
         "accounts": "/accounts",
         "setup": "/setup",

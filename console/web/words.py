@@ -144,6 +144,7 @@ WORDS: dict[str, dict[str, str]] = {
     "query": {
         "unknown_field": _n("There is no such field"),
         "unknown_severity": _n("There is no such severity"),
+        "unknown_state": _n("There is no such state"),
         "too_long": _n("The query is longer than 2,000 characters"),
         "too_many": _n("The query has more than 100 terms"),
         "too_deep": _n("The query has brackets in brackets too deep"),

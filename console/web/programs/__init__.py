@@ -42,7 +42,7 @@ NOT_FOR_PROGRAMS: Mapping[str, str] = {
          "use_code", "log_out", "oidc", "oidc_back", "join", "join_do", "front", "live"),
         _BROWSER,
     ),
-    **dict.fromkeys(("set_look", "columns", "alert_next", "portal_new"), _LOOKS),
+    **dict.fromkeys(("set_look", "columns", "alert_next", "portal_new", "complete", "filter_values"), _LOOKS),
     **dict.fromkeys(
         ("me_factor", "me_factor_app", "me_factor_app_end", "me_factor_codes", "passkey_offer", "passkey_add",
          "passkey_end", "me_password", "me_token", "factor_reset"),

@@ -131,10 +131,22 @@ if (box) {
   list.id = "completions";
   box.after(list);
   box.setAttribute("list", "completions");
+  let asked = 0, waits;
+  const show = (pairs) => list.replaceChildren(...pairs.map(([line, text]) => new Option(text, line)));
   box.addEventListener("input", () => {
-    const [, before, word] = /^(.*?[\s(-]|)([^\s(:"]*)$/s.exec(box.value) || ["", "", ""];
+    clearTimeout(waits);
+    const typed = box.value, mine = ++asked;
+    if (/[@\w][\w.@-]*:("[^"]*|[^\s"]*)$/.test(typed)) {
+      // a value is being typed: the server knows which there are
+      waits = setTimeout(async () => {
+        const answer = await fetch("/complete?" + new URLSearchParams({ box: box.dataset.complete, q: typed })).catch(() => null);
+        if (answer?.ok && mine === asked) show((await answer.json()).lines.map((one) => [one.line, one.shown]));
+      }, 150);
+      return;
+    }
+    const [, before, word] = /^(.*?[\s(-]|)([^\s(:"]*)$/s.exec(typed) || ["", "", ""];
     const fitting = word.length < 2 ? [] : names.filter((name) => name.includes(word) && name !== word).slice(0, 15);
-    list.replaceChildren(...fitting.map((name) => new Option(name, before + name + ":")));
+    show(fitting.map((name) => [before + name + ":", name]));
   });
 }
 

@@ -32,6 +32,7 @@ NO_SCREEN = {
     "/healthz": "for a load balancer",
     "/readyz": "for a load balancer",
     "/live": "a stream",
+    "/complete": "words for a script",
     "/login/oidc": "leads on to the identity provider",
     "/login/oidc/back": "leads on from there",
 }

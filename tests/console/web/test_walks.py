@@ -200,3 +200,40 @@ def test_a_rule_is_written_tried_and_put_in_force_by_another(
         page.get_by_role("button", name="Put in force").click()
         page.get_by_text("The rule is in force").wait_for()
     assert list((house.settings.data / "rules" / "own").glob("*.yml"))
+
+
+def test_a_value_of_the_filter_is_completed_by_keyboard(
+    chromium: Browser, shown: tuple[shots.ShowHouse, str]
+) -> None:
+    with at_desk(chromium, shown, "minh") as page:
+        page.goto("/alerts?state=any")
+        page.keyboard.press("/")
+        page.keyboard.type("severity:crit")
+        page.wait_for_selector('#completions option[value="severity:critical"]', state="attached")
+        page.keyboard.type("ical agen")
+        page.wait_for_selector('#completions option[value="severity:critical agency:"]', state="attached")
+        page.keyboard.type("cy:so-y")
+        option = '#completions option[value="severity:critical agency:so-y-te"]'
+        page.wait_for_selector(option, state="attached")
+        page.keyboard.type("-te")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**q=severity%3Acritical%20agency%3Aso-y-te**", wait_until="commit")
+
+
+def test_without_a_script_a_value_is_chosen_from_a_list(
+    chromium: Browser, shown: tuple[shots.ShowHouse, str]
+) -> None:
+    house, address = shown
+    with at_desk(chromium, shown, "minh") as page:
+        state = page.context.storage_state()
+    context = chromium.new_context(
+        base_url=address, locale="en-GB", java_script_enabled=False, storage_state=state
+    )
+    page = context.new_page()
+    page.goto("/alerts?q=count:>0")
+    page.get_by_role("link", name="Fields and values").click()
+    page.get_by_role("link", name="so-y-te", exact=True).first.click()
+    assert page.locator("#q").input_value() == "count:>0 agency:so-y-te"
+    assert page.locator("tr[data-id]").count() > 0
+    context.close()
+    assert house
