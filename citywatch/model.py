@@ -287,6 +287,19 @@ class Observable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Contact:
+    """Somebody of an agency who is told or called."""
+
+    role: str
+    """One of `respond.duty.ROLES`."""
+    name: str = ""
+    email: str = ""
+    phone: str = ""
+    hours: str = ""
+    """When: `mon-fri 08:00-17:00`; empty: always."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Agency:
     """An owner of systems and portals: department, district (until 1 July 2025), commune."""
 
@@ -306,6 +319,7 @@ class Agency:
     """The day from which it is no more (merged, split); its records stay."""
     successors: tuple[str, ...] = ()
     """Who goes on in its stead."""
+    contacts: tuple[Contact, ...] = ()
     former_names: tuple[str, ...] = ()
     """`until 2025-03-01: Sở Thông tin và Truyền thông`, newest last."""
 

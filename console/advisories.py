@@ -49,6 +49,13 @@ class AdvisoryError(CityWatchError):
     """This cannot be done with that warning; the message says why."""
 
 
+SILENT: Final = "it did not answer: %s"
+UNTOLD: Final = "it does not say (any more) that it runs this: nothing is proven"
+UNPROVEN: Final = "it says '%s': that proves nothing"
+SEEN: Final = "seen: %s"
+"""What a look writes down of an asset; the console says it in the reader's language."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Came:
     """What came of a warning that was brought in."""
@@ -320,14 +327,14 @@ class Advisories:
             None,
         )
         if not seen.get("available"):
-            return self._doubt(one, f"it did not answer: {seen.get('error') or 'no address to look at'}", by)
+            return self._doubt(one, SILENT % (seen.get("error") or "–"), by)
         if version is None:
-            return self._doubt(one, "it does not say (any more) that it runs this: nothing is proven", by)
+            return self._doubt(one, UNTOLD, by)
         verdict = still(key, one, advisory, version)
         if verdict is None:
-            return self._doubt(one, f"it says '{version or 'no version'}': that proves nothing", by, version)
+            return self._doubt(one, UNPROVEN % (version or "–"), by, version)
         state = "still_affected" if verdict else "proven"
-        return self._settle(one, state, by=by, version=version, note=f"seen: {one.product} {version}")
+        return self._settle(one, state, by=by, version=version, note=SEEN % f"{one.product} {version}")
 
     def _doubt(self, one: AffectedAsset, note: str, by: str, version: str = "") -> AffectedAsset:
         del by

@@ -193,7 +193,7 @@ class Deadlines:
         found: list[str] = []
         for whom in told.notice.to:
             if whom == "agency":
-                found += self._house.catalogue.contacts(told.ticket.agency)
+                found += self._house.catalogue.contacts(told.ticket.agency, told.ticket.category)
             elif "@" in whom:
                 found.append(whom)
             else:

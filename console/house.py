@@ -180,7 +180,7 @@ class House:
     def catalogue(self) -> Catalogue:
         from citywatch.respond.catalogue import Catalogue
 
-        return Catalogue(self.store)
+        return Catalogue(self.store, clock=self.clock, timezone=self.settings.timezone)
 
     @cached_property
     def sla(self) -> Sla:

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from time import monotonic
 from typing import Final
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
-from citywatch.model import Agency, Alert, Portal, System
+from citywatch.clock import Clock, system_clock
+from citywatch.model import Agency, Alert, Contact, Portal, System
 from citywatch.ports import Store
+from citywatch.respond.duty import called
 from citywatch.respond.every import every
 
 FRESH_S: Final = 30.0
@@ -105,10 +109,21 @@ class Catalogue:
     Args:
         store: where they are kept.
         ticking: a monotonic clock in seconds.
+        clock: the time, by which it is told who is on duty.
+        timezone: of the city.
     """
 
-    def __init__(self, store: Store, *, ticking: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        ticking: Callable[[], float] = monotonic,
+        clock: Clock = system_clock,
+        timezone: str = "Asia/Ho_Chi_Minh",
+    ) -> None:
         self._store = store
+        self._clock = clock
+        self._zone = ZoneInfo(timezone)
         self._ticking = ticking
         self._index: _Index | None = None
         self._read_at = 0.0
@@ -149,17 +164,26 @@ class Catalogue:
         """All agencies, by id."""
         return tuple(agency for _, agency in sorted(self._known().agencies.items()))
 
-    def contacts(self, agency_id: str) -> tuple[str, ...]:
-        """Mail addresses to tell: the agency's own, else those of the nearest one above that has any."""
+    def contacts(self, agency_id: str, category: str = "") -> tuple[str, ...]:
+        """Mail addresses to tell now: the agency's own and of those on duty for a category of incident.
+
+        Where it has none, those of the nearest agency above that has any.
+        """
         seen: set[str] = set()
         agency = self.agency(agency_id)
         while agency is not None and agency.id not in seen:
-            addresses = tuple(part for part in agency.email.replace(",", ";").split(";") if part.strip())
+            parts = [part.strip() for part in agency.email.replace(",", ";").split(";")]
+            parts += [one.email for one in self.called(agency, category)]
+            addresses = tuple(dict.fromkeys(part for part in parts if part))
             if addresses:
-                return tuple(part.strip() for part in addresses)
+                return addresses
             seen.add(agency.id)
             agency = self.agency(agency.parent)
         return ()
+
+    def called(self, agency: Agency, category: str = "", at: datetime | None = None) -> list[Contact]:
+        """Who of an agency is called about an incident of a category, now or at another time."""
+        return called(agency.contacts, (at or self._clock()).astimezone(self._zone), category)
 
     def own(self, alert: Alert) -> Alert:
         """The alert with its agency, asset and the asset's level, as far as the catalogue knows them."""

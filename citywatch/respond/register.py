@@ -16,12 +16,13 @@ from typing import Final
 
 from citywatch.model import Agency, Portal, System
 from citywatch.respond.catalogue import host_of, network_of
+from citywatch.respond.duty import read_contacts, told_contacts
 from citywatch.respond.sheet import FORMULA, Row, Tell, read_rows
 from citywatch.schema import TABLES
 
 AGENCY_COLUMNS: Final = (
     *("id", "name", "name_en", "kind", "email", "phone", "parent"),
-    *("networks", "domains", "hosts"),
+    *("networks", "domains", "hosts", "contacts"),
 )
 PORTAL_COLUMNS: Final = ("id", "url", "name", "agency", "level", "tags", "inner_pages", "active")
 SYSTEM_COLUMNS: Final = (
@@ -69,6 +70,7 @@ def read_agencies(file: Path, report: Tell) -> Iterator[Agency]:
                 networks=_many(cells["networks"]),
                 domains=_many(cells["domains"]),
                 hosts=_many(cells["hosts"]),
+                contacts=read_contacts(cells["contacts"]),
             )
 
 
@@ -80,6 +82,10 @@ def _wrong_agency(row: Mapping[str, str]) -> Wrong:
     for address in _many(row["email"]):
         if not _MAIL.fullmatch(address):
             yield "email", f"'{address}' is not a mail address", "separate several by ';'"
+    try:
+        read_contacts(row["contacts"])
+    except ValueError as error:
+        yield "contacts", str(error), "separate several by ';'"
     if row["parent"] and row["parent"] == row["id"]:
         yield "parent", "the agency is its own parent", "leave it empty"
 
@@ -211,6 +217,8 @@ def _csv(columns: tuple[str, ...], rows: Iterable[Mapping[str, object]]) -> str:
 
 
 def _cell(name: str, value: object) -> str:
+    if name == "contacts":
+        return told_contacts(value)  # pyright: ignore[reportArgumentType] - contacts by the noun
     if name in MANY and isinstance(value, tuple):
         return ";".join(str(part) for part in value)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - tuples of text by the noun
     if isinstance(value, bool):

@@ -35,7 +35,7 @@ def scope_of(
         "event": alert.event,
         "values": alert.values,
         "subject": alert.subject_fields,
-        "agency": _agency(alert.agency, agency, catalogue),
+        "agency": _agency(alert.agency, agency, catalogue, alert.category),
         "portal": _portal(alert, portal_id, portal),
         "steps": _steps(run),
         "item": state.value if state else None,
@@ -73,10 +73,10 @@ def _alert(alert: Alert) -> dict[str, Any]:
     }
 
 
-def _agency(agency_id: str, agency: Agency | None, catalogue: Catalogue) -> dict[str, Any]:
+def _agency(agency_id: str, agency: Agency | None, catalogue: Catalogue, category: str) -> dict[str, Any]:
     if agency is None:
         return {"id": agency_id, "name": agency_id, "name_en": agency_id, "contacts": []}
-    contacts = list(catalogue.contacts(agency.id))
+    contacts = list(catalogue.contacts(agency.id, category))
     return to_doc(agency) | {"name_en": agency.name_en or agency.name, "contacts": contacts}
 
 

@@ -51,14 +51,24 @@ def add_agency(
     network: Many = None,
     domain: Many = None,
     host: Many = None,
+    contact: Annotated[
+        list[str] | None,
+        typer.Option("--contact", help="role|name|e-mail|telephone|hours; may be given several times."),
+    ] = None,
     data: Data = None,
     store: StoreUrl = None,
 ) -> None:
     """Add an agency, or change one."""
+    from citywatch.errors import InputError
     from citywatch.model import Agency
+    from citywatch.respond.duty import read_contacts
     from console.house import open_house
     from console.registry import put_agency
 
+    try:
+        contacts = read_contacts(";".join(contact or ()))
+    except ValueError as error:
+        raise InputError("--contact", "", str(error)) from error
     with open_house(data, store=store) as house:
         agency = Agency(
             id=agency_id,
@@ -71,6 +81,7 @@ def add_agency(
             networks=tuple(network or ()),
             domains=tuple(domain or ()),
             hosts=tuple(host or ()),
+            contacts=contacts,
         )
         say.err().print(f"{agency_id}: {put_agency(house, agency)}", markup=False)
 
@@ -94,6 +105,34 @@ def list_agencies(limit: Limit = 1000, data: Data = None, store: StoreUrl = None
             json=json,
             empty="No agencies yet. Add one: citywatch agencies add ID --name NAME",
         )
+
+
+@agencies.command("called")
+def who_is_called(
+    agency_id: Annotated[str, typer.Argument(metavar="ID")],
+    category: Annotated[str, typer.Option("--category", help="Of the incident, e.g. leak.")] = "",
+    at: Annotated[str, typer.Option("--at", help="When, e.g. 2026-11-28T02:00+07:00.")] = "",
+    data: Data = None,
+    store: StoreUrl = None,
+    json: Json = False,
+) -> None:
+    """Tell who of an agency is called, now or at another time."""
+    from citywatch.clock import parse_stamp
+    from citywatch.errors import CityWatchError, SettingsError
+    from citywatch.model import to_doc
+    from console.house import open_house
+
+    try:
+        moment = parse_stamp(at) if at else None
+    except ValueError as error:
+        raise SettingsError(f"--at: '{at}' is not a time: {error}") from error
+    with open_house(data, store=store) as house:
+        agency = house.catalogue.agency(agency_id)
+        if agency is None:
+            raise CityWatchError(f"there is no agency '{agency_id}'; list them: citywatch agencies list")
+        rows = [to_doc(one) for one in house.catalogue.called(agency, category, moment)]
+        columns = (("role", "Role"), ("name", "Name"), ("phone", "Telephone"), ("email", "E-mail"))
+        say.rows(rows, (*columns, ("hours", "Hours")), json=json, empty="Nobody: no contact is written down.")
 
 
 @agencies.command("import")

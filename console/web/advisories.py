@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from functools import partial
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -15,11 +16,12 @@ from citywatch.ports import Everything, Is, Query, Text
 from citywatch.respond.advisory import STATES, Advisory, Product
 from citywatch.respond.letter import LARGEST
 from citywatch.respond.version import spans_of
-from console.advisories import Advisories, AdvisoryError
+from console.advisories import SEEN, SILENT, UNPROVEN, UNTOLD, Advisories, AdvisoryError
 from console.campaign import DONE, progress
 from console.web.door import Visit, Way
 from console.web.once import once
 from console.web.show import link
+from console.web.words import catalogue
 
 PAGE = 50
 _SAID = ("said_fixed", "proven", "not_affected", "open")
@@ -100,8 +102,37 @@ def show_advisory(visit: Visit) -> Response:
         names=visit.desk.agency_names([held.agency for held in assets]),
         done=sum(held.state in DONE for held in assets),
         said=_SAID,
+        note_said=partial(note_said, visit.language),
         open_assets=[held for held in assets if held.state not in DONE],
     )
+
+
+def _n(text: str) -> str:
+    """Mark a text for translation."""
+    return text
+
+
+_NOTES = {
+    SILENT: _n("it did not answer: %s"),
+    UNTOLD: _n("it does not say (any more) that it runs this: nothing is proven"),
+    UNPROVEN: _n("it says '%s': that proves nothing"),
+    SEEN: _n("seen: %s"),
+}
+"""What a look at an asset writes down."""
+
+
+def note_said(language: str, note: str) -> str:
+    """A note in a language; what a person wrote stays as it is.
+
+    >>> note_said("vi", "seen: nginx 1.27"), note_said("vi", "gọi rồi")
+    ('thấy: nginx 1.27', 'gọi rồi')
+    """
+    for form, text in _NOTES.items():
+        before, hole, after = form.partition("%s")
+        if note == form or (hole and note.startswith(before) and note.endswith(after)):
+            told = catalogue(language).gettext(text)
+            return told % note[len(before) : len(note) - len(after)] if hole else told
+    return note
 
 
 def deed(visit: Visit) -> Response:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 from starlette.responses import Response
 
 from citywatch.model import Agency, Portal, Ticket, from_doc
 from citywatch.ports import All, Condition, Everything, Is, Not, Query, Text
+from citywatch.respond.duty import called
 from console.web import bring, care
 from console.web.before import look_last
 from console.web.door import Visit, Way
@@ -66,9 +69,12 @@ def show_agencies(visit: Visit) -> Response:
         where=_where(text), order="name", newest_first=False, limit=PAGE, after=visit.asked("after") or None
     )
     page = visit.desk.find("agency", query)
+    agencies = [from_doc(record.doc, Agency) for record in page.records]
+    local = visit.house.clock().astimezone(ZoneInfo(visit.house.settings.timezone))
     return visit.page(
         "agencies.html",
-        agencies=[from_doc(record.doc, Agency) for record in page.records],
+        agencies=agencies,
+        called={agency.id: called(agency.contacts, local) for agency in agencies},
         total=page.total,
         text=text,
         next_link=link("/agencies", q=text, after=page.next) if page.next else "",

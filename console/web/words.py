@@ -114,6 +114,13 @@ WORDS: dict[str, dict[str, str]] = {
         "reminded": _n("reminded"),
         "late": _n("told that it is late"),
     },
+    "contact_role": {
+        "lead": _n("Lead"),
+        "technical": _n("Technical"),
+        "on_call": _n("On call"),
+        "spokesperson": _n("Spokesperson"),
+        "data_protection": _n("Data protection"),
+    },
     "goal": {
         "acknowledge": _n("Acknowledge"),
         "answer": _n("Answer of the agency"),

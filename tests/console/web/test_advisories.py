@@ -10,6 +10,8 @@ import pytest
 
 from citywatch.model import System, to_doc
 from citywatch.ports import Query
+from console.advisories import SEEN, SILENT, UNPROVEN, UNTOLD
+from console.web.advisories import note_said
 from tests.citywatch.respond.test_csaf import document
 from tests.console.test_advisories import CSAF
 from tests.console.web.conftest import Browser, SmallHouse
@@ -114,3 +116,14 @@ def test_programs_bring_advisories_in_too(browser: Browser, house: SmallHouse, t
     assert [post(wrong).status_code for wrong in wrong_ones] == [400, 400, 400, 400]
     listed = browser.get("/api/v1/advisories", headers=headers).json()
     assert {one["number"] for one in listed["advisories"]} == {"CB-2026-17", "CB-2026-18"}
+
+
+def test_what_a_look_found_is_said_in_the_reader_s_language() -> None:
+    for note, vi in (
+        (SILENT % "timeout", "không trả lời: timeout"),
+        (UNTOLD, "không (còn) cho biết có chạy phần mềm này: chưa chứng minh được gì"),
+        (UNPROVEN % "2.x", "tự báo là '2.x': chưa chứng minh được gì"),
+        (SEEN % "Apache 2.4.51", "thấy: Apache 2.4.51"),
+        ("anh An nói đã vá", "anh An nói đã vá"),
+    ):
+        assert (note_said("vi", note), note_said("en", note)) == (vi, note)

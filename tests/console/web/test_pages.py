@@ -241,3 +241,22 @@ def test_a_step_that_waits_is_approved_by_a_second_person(
     record = house.store.get("run", "run1")
     assert record
     assert record.doc["steps"][0]["decided_by"] == "admin"
+
+
+def test_the_agencies_page_shows_contacts_and_who_is_called_now(
+    browser: Browser, house: SmallHouse, city: list[Alert]
+) -> None:
+    assert city
+    record = house.store.find("agency", Query(order="name", newest_first=False)).records[0]
+    contacts = [
+        {"role": "on_call", "name": "Bà Trực", "email": "truc@a.vn", "phone": "0901 234 567", "hours": ""},
+        {"role": "lead", "name": "Ông Phụ", "email": "lead@a.vn", "phone": "", "hours": ""},
+    ]
+    house.store.put_many("agency", {record.id: record.doc | {"contacts": contacts}})
+    enter(browser, house, "lan")
+    row = browser.get("/agencies").text.partition(f'data-id="{record.id}"')[2].partition("</tr>")[0]
+    first, second = row.split("<li>")[1:]
+    assert "On call" in first
+    assert "0901 234 567" in first
+    assert "is called now" in first
+    assert "is called now" not in second
