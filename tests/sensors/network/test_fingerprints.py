@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import socket
 from pathlib import Path
 
@@ -12,23 +13,9 @@ from sensors.network import NetworkSensor
 from sensors.network.moment import community_id
 from tests.sensors.network.packets import Kept
 
-# Published values: FoxIO's expected files for its captures, and suricata-verify.
-JA4 = [
-    ("ja4-tls.pcap", 49365, "t12i1810s1_27d4652c4487_06a4338d0495"),
-    ("latest.pcapng", 52936, "t13d1516h2_8daaf6152771_e5627efa2ab1"),
-    ("latest.pcapng", 52937, "t12d190800_d83cc789557e_7af1ed941c26"),
-    ("latest.pcapng", 52938, "t13d1516h2_8daaf6152771_9b887d9acb53"),
-    ("latest.pcapng", 52940, "t13d1516h2_8daaf6152771_e5627efa2ab1"),
-    ("latest.pcapng", 52941, "t13d1516h2_8daaf6152771_e5627efa2ab1"),
-    ("browsers-x509.pcapng", 54524, "t13d1516h2_8daaf6152771_e5627efa2ab1"),
-    ("browsers-x509.pcapng", 54525, "t13d1516h2_8daaf6152771_e5627efa2ab1"),
-    ("browsers-x509.pcapng", 54603, "t13d1516h2_8daaf6152771_e5627efa2ab1"),
-    ("socks-https-example.pcap", 53554, "t10d230100_6a57a6f57151_000000000000"),
-    ("socks-https-example.pcap", 53555, "t10d230100_6a57a6f57151_000000000000"),
-    ("socks-https-example.pcap", 53556, "t10d230100_6a57a6f57151_000000000000"),
-    ("quic-tls-handshake.pcapng", 0, "q13d0310h3_55b375c5d22e_cd85d2d88918"),
-    ("tls-non-ascii-alpn.pcapng", 50112, "t13d1516bd_8daaf6152771_e5627efa2ab1"),
-]
+PUBLISHED = Path(__file__).with_name("fingerprints.tsv")
+"""By capture and client's port: JA4 as FoxIO's expected files and suricata-verify have it, JA3 and JA3S as
+Wireshark 4.0 computes them; `-` where neither tells it (JA3S of QUIC: we read only the client's Initial)."""
 COMMUNITY = [  # the specification's baseline
     ("192.168.0.89", "192.168.0.1", 1, 8, 0, "1:X0snYXpgwiv9TZtqg64sgzUn6Dk="),
     ("192.168.0.1", "192.168.0.89", 1, 0, 8, "1:X0snYXpgwiv9TZtqg64sgzUn6Dk="),
@@ -41,19 +28,29 @@ COMMUNITY = [  # the specification's baseline
 ]
 
 
+FIELDS = {"ja4": "citywatch.tls.client.ja4", "ja3": "tls.client.ja3", "ja3s": "tls.server.ja3s"}
+
+
 def events(path: Path) -> list[Event]:
     return list(NetworkSensor().read(path, lambda _: None, Kept()))
 
 
 @pytest.mark.groundtruth
-@pytest.mark.parametrize(("capture", "port", "wanted"), JA4)
-def test_ja4_is_the_published_one(groundtruth: Path, capture: str, port: int, wanted: str) -> None:
-    found = [
-        event["citywatch.tls.client.ja4"]
-        for event in events(groundtruth / "pcaps" / "fingerprint" / capture)
-        if "citywatch.tls.client.ja4" in event and port in {0, event["source.port"]}
-    ]
-    assert found == [wanted]
+def test_fingerprints_are_those_that_others_compute_on_every_capture(groundtruth: Path) -> None:
+    with PUBLISHED.open(encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines, delimiter="\t"))
+    wanted = {(row["capture"], int(row["port"])): row for row in rows}
+    found: dict[tuple[str, int], dict[str, str]] = {}
+    for path in sorted((groundtruth / "pcaps" / "fingerprint").iterdir()):
+        for event in events(path):
+            if "citywatch.tls.client.ja4" in event:
+                place = path.name, event["source.port"]
+                assert place not in found
+                found[place] = {name: str(event.get(field, "-")) for name, field in FIELDS.items()}
+    assert found.keys() == wanted.keys()
+    for place, told in found.items():
+        known = {name: wanted[place][name] for name in FIELDS if wanted[place][name] != "-"}
+        assert {name: told[name] for name in known} == known, place
 
 
 @pytest.mark.groundtruth
