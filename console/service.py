@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("citywatch")
 
+_LOOK_UP_S = 1.0
 _LONGEST_PAUSE_S = 30.0
 _AT_REST_S = 10.0
 _NEARLY_FULL = 0.8
@@ -106,8 +107,13 @@ class Service:
             self._pulse()
 
     def wait(self) -> None:
-        """Until somebody stops the service."""
-        self._stop.wait()
+        """Until somebody stops the service.
+
+        A signal may reach another thread than this one, the only one in which Python handles it: who waits
+        without end would then never wake up for it.
+        """
+        while not self._stop.wait(_LOOK_UP_S):
+            pass
 
     def ask_to_stop(self, *_: object) -> None:
         """May be called from a signal handler, and as one."""
