@@ -110,6 +110,15 @@ def head_of(path: Path, size: int = 65_536) -> bytes:
     return bytes(found)
 
 
+def head_or_told(path: Path, tally: Tally, size: int = 65_536) -> bytes | None:
+    """The first bytes of a log, as `text_head` gives them; none when it cannot be opened, which is told."""
+    try:
+        return text_head(head_of(path, size))
+    except OSError as error:
+        tally.stop("", f"cannot be opened: {error.strerror or error}")
+        return None
+
+
 def piece_of(path: Path, at: int, size: int) -> bytes:
     """Bytes of a log's unpacked text from a place on; what can be read of a broken one.
 

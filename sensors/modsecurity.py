@@ -17,7 +17,7 @@ from citywatch.model import Event
 from citywatch.ports import Keep, Place, Report
 from sensors.address import address, count, port
 from sensors.json_value import Record, items, objects, parse, record, text
-from sensors.lines import Tally, head_of, read_log, text_head
+from sensors.lines import Tally, head_or_told, read_log, text_head
 from sensors.records import Held, read_records
 from sensors.urls import url_fields
 from sensors.when import MONTHS, common_log, iso, written
@@ -326,11 +326,10 @@ class ModSecurity:
         """Give the events of one log, in its order."""
         del keep
         tally = Tally("modsecurity", str(path), report)
-        try:
-            serial = text_head(head_of(path, 64)).lstrip().startswith(b"--")
-        except OSError as error:
-            tally.stop("", f"cannot be opened: {error.strerror or error}")
+        head = head_or_told(path, tally, 64)
+        if head is None:
             return
+        serial = head.lstrip().startswith(b"--")
         if serial:
             yield from read_records(
                 path, tally, from_serial, begins=begins, ends=ends, place=place, whole=whole

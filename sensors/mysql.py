@@ -19,7 +19,7 @@ from citywatch.ports import Keep, Place, Report
 from sensors.address import address, count
 from sensors.flat_xml import attributes, elements
 from sensors.json_value import Record, parse, record, text
-from sensors.lines import Tally, head_of, text_head
+from sensors.lines import Tally, head_or_told, text_head
 from sensors.records import Held, never, read_records
 from sensors.statement import asked, audited, blank
 from sensors.when import iso
@@ -234,11 +234,10 @@ class MySql:
         """Give the events of one log, in its order."""
         del keep
         tally = Tally("mysql", str(path), report)
-        try:
-            form = _form(text_head(head_of(path, 65_536)))
-        except OSError as error:
-            tally.stop("", f"cannot be opened: {error.strerror or error}")
+        head = head_or_told(path, tally)
+        if head is None:
             return
+        form = _form(head)
         translate: Callable[[bytes], Event | list[Event]] = General()
         begins, ends = is_general, never
         if form == "json":

@@ -18,7 +18,7 @@ from citywatch.model import Event
 from citywatch.ports import Keep, Place, Report
 from sensors.address import address
 from sensors.flat_xml import elements
-from sensors.lines import Tally, head_of, text_head
+from sensors.lines import Tally, head_or_told, text_head
 from sensors.records import Held, never, read_records
 from sensors.statement import asked, audited, blank
 from sensors.when import MONTHS, iso
@@ -237,11 +237,10 @@ class Oracle:
         """Give the events of one log, in its order."""
         del keep
         tally = Tally("oracle", str(path), report)
-        try:
-            form = _form(text_head(head_of(path, 65_536)))
-        except OSError as error:
-            tally.stop("", f"cannot be opened: {error.strerror or error}")
+        head = head_or_told(path, tally)
+        if head is None:
             return
+        form = _form(head)
         if form == "xml":
             yield from read_records(
                 path, tally, from_xml, begins=_begins_xml, ends=_ends_xml, place=place, whole=whole

@@ -16,7 +16,7 @@ from typing import Literal
 from citywatch.errors import ContentError
 from citywatch.model import Event
 from citywatch.ports import Keep, Place, Report
-from sensors.lines import Tally, head_of, lines, text_head
+from sensors.lines import Tally, head_or_told, lines, text_head
 from sensors.mapping import Column, Plan, load_mapping
 from sensors.records import Held, read_records
 
@@ -124,11 +124,10 @@ class Table:
         del keep
         tally = Tally("table", str(path), report)
         place = place or Place()
-        try:
-            first = text_head(head_of(path)).partition(b"\n")[0]
-        except OSError as error:
-            tally.stop("", f"cannot be opened: {error.strerror or error}")
+        head = head_or_told(path, tally)
+        if head is None:
             return
+        first = head.partition(b"\n")[0]
         missing = self._missing(first)
         if missing:
             tally.stop("line 1", f"no column is called '{missing[0]}'", f"see the mapping '{self.plan.name}'")

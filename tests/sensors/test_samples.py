@@ -51,6 +51,14 @@ def test_no_sensor_takes_a_log_of_another(sensor: Sensor) -> None:
     assert taken <= {sensor.name}
 
 
+@pytest.mark.parametrize("sensor", sensors.ALL, ids=lambda sensor: sensor.name)
+def test_a_log_that_cannot_be_opened_is_told_once_and_is_no_error(sensor: Sensor, tmp_path: Path) -> None:
+    problems: list[Problem] = []
+    assert list(sensor.read(tmp_path / "gone", problems.append, no_evidence)) == []
+    assert [problem.fatal for problem in problems] == [True]
+    assert "No such file" in problems[0].what
+
+
 def test_no_name_is_needed_and_a_wrong_one_does_not_matter() -> None:
     for path in SAMPLES:
         for name in ("log", "eve.json", "conn.log", "x.csv"):
