@@ -36,6 +36,9 @@ from sensors.network.sink import Sink
 _TCP = Struct(">I4xBB").unpack_from
 _TUNNEL_PORTS = {4789: "vxlan", 8472: "vxlan", 6081: "geneve"}
 _DEEPEST = 4
+_ARP = links.ARP.to_bytes(2, "big")
+_HEADER = 14
+"""Bytes of an Ethernet header."""
 _SERVERS = frozenset({53, 67, 123, 161, 443, 500, 1812, 5060})
 _WELL_KNOWN = 1024
 
@@ -169,6 +172,9 @@ class Decoder:
 
     def frame(self, link: int, us: int, data: bytes, start: int, end: int) -> None:
         """A frame, the general way."""
+        if link == links.ETHERNET and data[start + 12 : start + 14] == _ARP and end - start >= _HEADER:
+            self._local.arp(us, data[start + _HEADER : end], data[start + 6 : start + 12])
+            return
         found = links.frame(link, data, start, end)
         if found is None:
             self.unknown_links[link] = self.unknown_links.get(link, 0) + 1

@@ -22,6 +22,8 @@ _METHODS = tuple(
     ).split()
 )
 _FIRST_LINE = re.compile(rb"[^\r\n]+ HTTP/1\.[0-9]\r?$")
+_ENDS = frozenset((b" HTTP/1.1\r", b" HTTP/1.0\r"))
+"""How nearly all first lines end: these need no pattern."""
 _LONGEST_HEAD = 1 << 16
 _MOST_PENDING = 64
 _NO_BODY = {204, 304}
@@ -38,8 +40,10 @@ def is_http(data: bytes) -> bool:
         return True
     if not data.startswith(_METHODS):
         return False
-    line, end, _ = data.partition(b"\n")
-    return not end or _FIRST_LINE.match(line) is not None
+    end = data.find(b"\n")
+    if end < 0 or (data[end - 10 : end] in _ENDS and data.find(b"\r", 0, end) == end - 1):
+        return True
+    return _FIRST_LINE.match(data[:end]) is not None
 
 
 class _Side:

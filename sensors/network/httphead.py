@@ -183,7 +183,7 @@ def request_fields(head: Head, flow: Flow) -> Event:  # noqa: C901, PLR0912, PLR
             fields["url.extension"] = extension
     if asked:
         fields["url.query"] = asked
-    return {field: value for field, value in fields.items() if value != ""}
+    return {field: value for field, value in fields.items() if value or value != ""}
 
 
 _TOLD = (("referer", "http.request.referrer"), ("user-agent", "user_agent.original"))

@@ -145,4 +145,8 @@ def filled(fields: dict[str, Any]) -> Event:
     >>> filled({"a": "", "b": [], "c": 0, "d": None})
     {'c': 0}
     """
-    return {name: value for name, value in fields.items() if value is not None and value not in ("", [])}
+    return {
+        name: value
+        for name, value in fields.items()
+        if value or (value is not None and value not in ("", []))  # what is true is not empty: no comparison
+    }
