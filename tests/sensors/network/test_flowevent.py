@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sensors.network.flow import FIN, ICMP, RST, SYN, TCP, UDP, Flow, turned
-from sensors.network.flowevent import OWN, base_of, entropy, event_of, line_of, start_of, state
+from sensors.network.flowevent import OWN, base_of, entropy, event_of, flags, state
+from sensors.network.flowline import FlowLines
 from tests.sensors.network.packets import START_US
 
 ACK, LOAD = 16, 0x100
@@ -23,8 +24,7 @@ ICMP_KEY = bytes([10, 0, 0, 5, 203, 0, 113, 9, 0, 8, 0, 0])
 
 
 def made(key: bytes = KEY4, proto: int = TCP, **fields: Any) -> Flow:
-    flow = Flow(key, proto, START_US, 7)
-    flow.back_key = turned(key)
+    flow = Flow(key, turned(key), proto, START_US, 7)
     flow.last, flow.reason = START_US + 2_500_000, "fin"
     for name, value in fields.items():
         setattr(flow, name, value)
@@ -62,6 +62,10 @@ def test_every_pair_of_flags_has_a_state_of_zeeks() -> None:
 def test_entropy_is_shannons(data: bytes) -> None:
     parts = [count / len(data) for count in Counter(data).values()]
     assert entropy(data) == pytest.approx(-sum(part * log2(part) for part in parts), abs=0.001)
+
+
+def test_flags_are_letters() -> None:
+    assert [flags(seen) for seen in (0, SYN, SYN | ACK, FIN | ACK | LOAD)] == ["none", "S", "SA", "FA"]
 
 
 def test_an_event_says_who_how_much_and_how_long() -> None:
@@ -147,8 +151,11 @@ def test_a_line_is_its_event(  # noqa: PLR0913 - whatever a flow may hold
     flow.out_seen, flow.back_seen = seen
     flow.out_packets, flow.out_bytes, flow.out_load = counts[:3]
     flow.back_packets, flow.back_bytes, flow.back_load = counts[3:]
-    line = line_of(flow, orjson.dumps(name))
+    lines = FlowLines(name)
+    line = lines.line(flow)
     assert line.endswith(b"}\n")
     assert orjson.loads(line) == event_of(flow, name)
-    assert start_of(flow, orjson.dumps(name)) is flow.start
+    flow.start = lines.start(flow)
+    assert line.startswith(flow.start)
+    assert lines.line(flow) == line
     assert set(base_of(flow, name)) - OWN <= {"log.file.path"}
