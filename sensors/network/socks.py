@@ -38,7 +38,7 @@ class Socks:
         from sensors.network.protocols import choose  # noqa: PLC0415 - it knows this module
 
         self._turns += 1
-        if not out or self._turns == 1:
+        if not out or self._turns == 1 or not data:
             return True
         inner = choose(self._sink, flow, out, data)
         if inner is None or inner.protocol == self.protocol:

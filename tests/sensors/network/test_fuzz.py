@@ -6,6 +6,8 @@ A few thousand mutated packets each time; a million in `make acceptance`, or wit
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import random
 import sys
 from collections.abc import Callable
@@ -17,6 +19,7 @@ from hypothesis import strategies as st
 
 from citywatch.model import Event, Problem
 from citywatch.schema import resolve
+from sensors import network
 from sensors.network import (
     certificate,
     dcerpc,
@@ -28,6 +31,7 @@ from sensors.network import (
     modbus,
     mqtt,
     ntp,
+    protocols,
     quic,
     radius,
     rdp,
@@ -37,6 +41,7 @@ from sensors.network import (
     smb,
     smtp,
     snmp,
+    socks,
     ssh,
     stream,
     telnet,
@@ -47,7 +52,6 @@ from sensors.network.decode import Decoder
 from sensors.network.dissector import Dissector
 from sensors.network.flow import TCP, Flow, Table, Talk, turned
 from sensors.network.local import Local
-from sensors.network.protocols import Protocols
 from sensors.network.sink import Events, Lines, Sink
 from tests.sensors.network.packets import START_US, Kept, ether, ip4, ip6, pcap, read, talk, tcp, udp
 
@@ -70,9 +74,11 @@ MAKERS: dict[str, Callable[[Sink], Talk]] = {
     "smb": smb.Smb,
     "snmp": snmp.Snmp,
     "smtp": smtp.Smtp,
+    "socks": socks.Socks,
     "ssh": ssh.Ssh,
     "telnet": telnet.Telnet,
     "tls": tls.Tls,
+    "undecided": protocols.Undecided,
 }
 _SNMP = "302602010104067075626c6963a019020101020100020100300e300c06082b060102010101000500"
 STARTS: dict[str, list[tuple[bool, bytes]]] = {
@@ -118,9 +124,16 @@ STARTS: dict[str, list[tuple[bool, bytes]]] = {
         (False, b"220 a ESMTP\r\n"), (True, b"EHLO a\r\nMAIL FROM:<a@b>\r\nDATA\r\n"), (False, b"354 go\r\n"),
         (True, b"Subject: x\r\nContent-Type: text/plain; name=a.txt\r\n\r\nhi\r\n.\r\n"),
     ],
+    "socks": [
+        (True, bytes.fromhex("050100")), (False, bytes.fromhex("0500")),
+        (True, bytes.fromhex("050100010a0000500050")), (True, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"),
+    ],
     "ssh": [(True, b"SSH-2.0-a\r\n\0\0\0\x0c\x0a\x14" + bytes(10)), (False, b"SSH-2.0-b\r\n")],
     "telnet": [
         (False, b"\xff\xfd\x01login: "), (True, b"root\r\n"), (False, b"Password: "), (True, b"x\r\n"),
+    ],
+    "undecided": [
+        (True, b"CONNECT a:1 HTTP/1.1\r\n\r\n"), (False, b"HTTP/1.1 200 ok\r\n\r\n"), (True, b"\5\1\0"),
     ],
     "tls": [(True, bytes.fromhex("160301002f0100002b0303") + bytes(41))],
 }  # fmt: skip
@@ -138,6 +151,26 @@ def check(events: list[Event]) -> None:
             assert known is not None, name
             assert isinstance(value, list) == known.many or name.startswith("zeek."), name
             assert value is not None
+
+
+def test_every_reader_of_payload_is_fuzzed() -> None:
+    readers = {
+        f"{made.__module__}.{name}"
+        for found in pkgutil.iter_modules(network.__path__)
+        if not found.name.startswith("scapy_") and not found.ispkg
+        for name, made in vars(importlib.import_module(f"sensors.network.{found.name}")).items()
+        if isinstance(made, type)
+        and made.__module__.startswith("sensors.network.")
+        and {"feed", "gap", "close"} <= set(vars(made))
+    }
+    sink = Events("a.pcap", Kept())
+    fuzzed = {type(make(sink)) for make in MAKERS.values()} | {
+        dns.DnsOverUdp,
+        protocols.Hesitant,
+        protocols.Dhcp,
+    }
+    names = {f"{made.__module__}.{made.__name__}" for made in fuzzed}
+    assert readers == names | {"sensors.network.flow.Talk"}
 
 
 @pytest.mark.parametrize("protocol", sorted(MAKERS))
@@ -271,7 +304,7 @@ def mutate(seeds: list[bytes], dice: random.Random, count: int, *, link: int = 1
 
     table = Table(over, 500)
     local = NoLocal(sink, Dissector())
-    decoder = Decoder(sink, table, Protocols(sink, local), local)
+    decoder = Decoder(sink, table, protocols.Protocols(sink, local), local)
     for turn in range(count):
         frame = bytearray(dice.choice(seeds))
         for _ in range(dice.randrange(4)):

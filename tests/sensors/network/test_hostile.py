@@ -53,9 +53,11 @@ LONG_MESSAGES = {
     "rtsp": b"DESCRIBE rtsp://a/1 RTSP/1.0\r\nX: " + b"a" * 70_000,
     "sip": b"REGISTER sip:a SIP/2.0\r\nX: " + b"a" * 70_000,
     "smb": b"\0\xff\xff\xff\xfeSMB" + bytes(70_000),
+    "socks": b"\5\1\0" + b"\4" * 70_000,
     "smtp": b"EHLO " + b"a" * 70_000,
     "ssh": b"SSH-2.0-" + b"a" * 70_000,
     "telnet": b"a" * 70_000,
+    "undecided": b"220 " + b"a" * 70_000,
     "tls": b"\x16\3\1\xff\xff\1\0\xff\xff" + bytes(70_000),
 }
 assert set(LONG_MESSAGES) >= set(MAKERS) - {"discovery", "ntp", "quic", "radius", "shell", "snmp"}, (
