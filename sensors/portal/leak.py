@@ -9,9 +9,11 @@ phone. Weaker kinds count only beside words that say what they are. A value leav
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from sensors.portal.phrases import phrases_of
 from sensors.portal.spelling import fold
 
 _PROVINCES = frozenset(
@@ -19,27 +21,33 @@ _PROVINCES = frozenset(
     | {*range(44, 47), 48, 49, 51, 52, 54, 56, 58, 60, 62, 64, *range(66, 69), 70, 72, 74, 75, 77, 79, 80}
     | {*range(82, 85), 86, 87, 89, *range(91, 97)}
 )
-_DIGITS = re.compile(r"(?<![\w./-])\d{9,13}(?:-\d{3})?(?![\w/-])")
+_DIGITS = re.compile(r"\d(?<![\w./-].)\d{8,12}(?:-\d{3})?(?![\w/-])")
 _PHONE = re.compile(r"(?<!\d)(?:\+?84|0)(?:3[2-9]|5[25689]|7[06-9]|8[1-9]|9\d)[ .]?\d{3}[ .]?\d{3,4}(?!\d)")
-_EMAIL = re.compile(r"[A-Za-z0-9_.+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,4}")
+_AT = re.compile(r"@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,4}")
+_BEFORE_AT = string.ascii_letters + string.digits + "_.+-"
+_LONGEST_NAME = 64
 _TAX_WEIGHTS = (31, 29, 23, 19, 17, 13, 7, 5, 3)
-_PEOPLE = re.compile(
-    r"\b(?:cccd|cmnd|can cuoc|chung minh|so dinh danh|dinh danh ca nhan|ho (?:va )?ten|ngay sinh|bhxh|bhyt|"
-    r"bao hiem xa hoi|so the|dien thoai|thuong tru|que quan|so tai khoan|stk)\b"
+_PEOPLE = phrases_of(
+    *("cccd", "cmnd", "can cuoc", "chung minh", "so dinh danh", "dinh danh ca nhan", "ho (?:va )?ten"),
+    *("ngay sinh", "bhxh", "bhyt", "bao hiem xa hoi", "so the", "dien thoai", "thuong tru", "que quan"),
+    *("so tai khoan", "stk"),
 )
 _OFFICE = ("gov.vn", "edu.vn", "org.vn")
 _IDENTITY = re.compile(r"\b(?:cmnd|cccd|can cuoc|chung minh|dinh danh|giay to tuy than)\b")
 _INSURED = re.compile(r"\b(?:bhxh|bhyt|bao hiem)\b")
 _BANKED = re.compile(r"\bho (?:va )?ten\b.{0,4000}?\b(?:stk|so tai khoan|so tk)\b", re.DOTALL)
 """Names of people beside accounts; an office's own accounts are published by right."""
-_ACCOUNT = re.compile(r"(?<![\d./,-])\d{8,16}(?![\d/,-])")
-_CARD = re.compile(r"(?<![\d./-])(?:\d{4}[ -]?){4}(?:\d{3})?(?![\d/-])")
+_ACCOUNT = re.compile(r"\d(?<![\d./,-].)\d{7,15}(?![\d/,-])")
+_CARD = re.compile(r"\d(?<![\d./-].)\d{3}[ -]?(?:\d{4}[ -]?){3}(?:\d{3})?(?![\d/-])")
 _ASKED = (("cmnd", _IDENTITY), ("bhxh", _INSURED))
 """Kinds whose numbers say too little by themselves: the words that must stand beside them."""
 _FIRST_YEAR, _LAST_YEAR = 15, 26
 """Of birth: nobody on a list was born before 1915; who was born after 2026 has no number yet."""
 _CMND_PROVINCES = range(1, 39)
+_ALL = {name for name, _ in _ASKED}
 _MAX_TEXT = 2_000_000
+_MAILING_LIST = 50
+"""So many e-mail addresses are a list, not contacts."""
 _CMND = 9
 _FEW_ACCOUNTS = 10
 _TAX_BASE = 10
@@ -115,26 +123,53 @@ def find_leak(texts: Iterable[str]) -> Leak:
     One person's number in a notice is no leak; lists are. The rule decides from how many on.
     """
     text = "\n".join(texts)[:_MAX_TEXT]
+    numbers = {number for number in _DIGITS.findall(text) if _kind_of(number, told=True, asked=_ALL)}
+    cards = {re.sub(r"\D", "", value) for value in _CARD.findall(text)}
+    cards = {number for number in cards if is_card(number)}
+    many = len(set(_ACCOUNT.findall(text))) >= _FEW_ACCOUNTS
     found: dict[str, set[str]] = {}
+    if numbers or cards or many:  # else no words beside them could make a leak of it
+        found = _beside_words(text, numbers, cards)
+    elif text.count("@") >= _MAILING_LIST:
+        found = _mailing_list(text)
+    return _tell(found)
+
+
+def _beside_words(text: str, numbers: set[str], cards: set[str]) -> dict[str, set[str]]:
+    """What the numbers of a text are, by the words that stand on the page."""
     folded = fold(text[:100_000])
-    told = _PEOPLE.search(folded) is not None
+    told = _PEOPLE.stand_in(folded)
     asked = {name for name, words in _ASKED if told and words.search(folded) is not None}
-    for number in _DIGITS.findall(text):
+    found: dict[str, set[str]] = {}
+    for number in (each for each in _DIGITS.findall(text) if each in numbers):
         kind = _kind_of(number, told=told, asked=asked)
         if kind:
             found.setdefault(kind, set[str]()).add(number)
-    cards = {re.sub(r"\D", "", value) for value in _CARD.findall(text)}
-    cards = {number for number in cards if is_card(number)}
     found |= {"card": cards} if cards else {}
     if told and _BANKED.search(folded) is not None:
         found |= _accounts(text, found)
+    if not told or not found:
+        return found | _mailing_list(text)
     phones = {re.sub(r"\D", "", value) for value in _PHONE.findall(text)}
-    mails = {mail.lower() for mail in _EMAIL.findall(text) if not mail.lower().endswith(_OFFICE)}
-    if told and found:
-        found |= {kind: values for kind, values in (("phone", phones), ("email", mails)) if values}
-    elif len(mails) >= 50:  # noqa: PLR2004 - a mailing list, not contacts
-        found["email"] = mails
-    return _tell(found)
+    return found | {kind: held for kind, held in (("phone", phones), ("email", mails_in(text))) if held}
+
+
+def _mailing_list(text: str) -> dict[str, set[str]]:
+    mails = mails_in(text)
+    return {"email": mails} if len(mails) >= _MAILING_LIST else {}
+
+
+def mails_in(text: str) -> set[str]:
+    """E-mail addresses that are no office's."""
+    found: set[str] = set()
+    end = 0
+    for host in _AT.finditer(text):
+        before = text[max(end, host.start() - _LONGEST_NAME) : host.start()]
+        name = before[len(before.rstrip(_BEFORE_AT)) :]
+        if name:
+            end = host.end()
+            found.add(f"{name}{host.group(0)}".lower())
+    return {mail for mail in found if not mail.endswith(_OFFICE)}
 
 
 def _kind_of(number: str, *, told: bool, asked: set[str]) -> str:

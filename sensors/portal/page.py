@@ -56,6 +56,10 @@ _NOT_NESTING = frozenset(
         "body",
     }
 )
+_ROOTED = re.compile(r"/(?!/)[A-Za-z0-9_/%+,=&~-]*(?:\.[A-Za-z0-9]+)?(?:\?[A-Za-z0-9_./%+,=&~-]+)?")
+"""A path from the root that joining leaves as it is: no dot segment, no `;`, no empty query."""
+_PLAIN_URL = re.compile(rf"https?://[a-z0-9.-]+(?::\d+)?{_ROOTED.pattern}")
+_HOST = re.compile(r"https?://([A-Za-z0-9.-]+)(?::\d{1,5})?(?=[/?#]|\Z)")
 _suffixes = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
 
 
@@ -170,10 +174,24 @@ def registered_domain(host: str) -> str:
 
 def absolute(base: str, target: str) -> str:
     """Join a target to its page, never raising; at most 2,000 characters."""
+    target = target.strip()[:2000]
+    if _PLAIN_URL.fullmatch(target):
+        return target
+    if _ROOTED.fullmatch(target):
+        front = _front(base)
+        if front:
+            return f"{front}{target}"[:2000]
     try:
-        return urljoin(base, target.strip()[:2000])[:2000]
+        return urljoin(base, target)[:2000]
     except ValueError:
-        return target.strip()[:2000]
+        return target
+
+
+@lru_cache(maxsize=1_000)
+def _front(base: str) -> str:
+    """Scheme and host of a page's URL, or nothing where joining is not that simple."""
+    found = _HOST.match(base)
+    return found.group(0) if found is not None and base.isascii() and base.isprintable() else ""
 
 
 def domain_of(url: str) -> str:
@@ -184,6 +202,9 @@ def domain_of(url: str) -> str:
     >>> domain_of("javascript:void(0)")
     ''
     """
+    plain = _HOST.match(url)
+    if plain is not None and url.isascii() and url.isprintable():
+        return registered_domain(plain.group(1).lower())
     try:
         parts = urlsplit(url)
         host = parts.hostname if parts.scheme in {"http", "https", "ftp", "ws", "wss"} else None

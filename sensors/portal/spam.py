@@ -15,6 +15,7 @@ from pathlib import Path
 import ahocorasick_rs
 
 from sensors.portal.page import Block, Link, Page
+from sensors.portal.phrases import phrases_of
 from sensors.portal.spelling import fold, is_disguised, joined, unleet
 
 _TABLE = Path(__file__).parent / "tables" / "spam_words.tsv"
@@ -32,6 +33,12 @@ _BRAND = re.compile(
     r"\b(?:[a-z]{3,14}(?:\d{2,3}|4d)|[a-z]{2,12}(?:slot|toto|togel|bet|win|jitu|cuan|jackpot|casino|poker)(?:\d{2,3}|4d)?|"
     r"(?:slot|toto|togel|raja|dewa|bos|win|bet|judi)[a-z]{2,10}(?:\d{2,3}|4d)?)\b"
 )
+_IN_BRANDS = (
+    *("4d", "slot", "toto", "togel", "bet", "win", "jitu", "cuan", "jackpot", "casino", "poker"),
+    *("raja", "dewa", "bos", "judi"),
+)
+_NUMBERED = re.compile(r"\d\d(?<=[a-z]..)")
+"""Each brand holds one of these: where they are few, the costly pattern need not be tried."""
 _BRANDS, _BRAND_SHARE = 25, 0.3
 """So many names of betting houses, and such a share of all words, make a list that feeds doorway pages."""
 _SELLS, _NAMES_ALONE = 0.3, 0.4
@@ -43,15 +50,20 @@ _DOMAIN = re.compile(
     r"\w*(?:casino|nhacai|nha-cai|xoso|baccarat|nohu|taixiu|xocdia|keonhacai|gacor|togel|judi|kubet|"
     r"gamebai|viagra|cialis)\w*|\w*slots?\d*)[.-]"
 )
-_REPORTING = re.compile(
-    r"\b(?:cong an|triet pha|bat giu|bat qua tang|khoi to|xu phat|vi pham|pha an|duong day|doi tuong|"
-    r"dieu tra|to chuc danh bac|toi pham|phong chong|tuyen truyen|canh giac|canh bao|bi cao|toa an|"
-    r"ngan chan|thu giu|nghi dinh|luat|quy dinh|giay chung nhan|giay phep|du thao|xo so kien thiet|"
-    r"mo thuong|ket qua xo so|dau thau|thu hoi|hoat chat|ke khai|quan ly thi truong|hang gia|tin dung den|"
-    r"police|arrested|illegal|convicted|addiction|regulat\w+|law\w*|licen[cs]\w+|gambling act|helpline|"
-    r"prescription only|side effects|adverse|contraindicated|inhibit\w*|pharmacology|researchers?|"
-    r"according to|malware|hacked|defaced|clean(?:ed|ing)? (?:up )?(?:the |your )?(?:site|website)|firewall|"
-    r"polisi|diretas|peretas|menyelidiki|mengimbau|policia|polizei|justicia)\b|警察|公安|被害|改ざん|逮捕|경찰"
+_REPORTING = phrases_of(
+    *("cong an", "triet pha", "bat giu", "bat qua tang", "khoi to", "xu phat", "vi pham"),
+    *("pha an", "duong day", "doi tuong", "dieu tra", "to chuc danh bac", "toi pham"),
+    *("phong chong", "tuyen truyen", "canh giac", "canh bao", "bi cao", "toa an", "ngan chan"),
+    *("thu giu", "nghi dinh", "luat", "quy dinh", "giay chung nhan", "giay phep", "du thao"),
+    *("xo so kien thiet", "mo thuong", "ket qua xo so", "dau thau", "thu hoi", "hoat chat"),
+    *("ke khai", "quan ly thi truong", "hang gia", "tin dung den", "police", "arrested"),
+    *("illegal", "convicted", "addiction", r"regulat\w+", r"law\w*", r"licen[cs]\w+"),
+    *("gambling act", "helpline", "prescription only", "side effects", "adverse"),
+    *("contraindicated", r"inhibit\w*", "pharmacology", "researchers?", "according to"),
+    *("malware", "hacked", "defaced", "clean(?:ed|ing)? (?:up )?(?:the |your )?(?:site|website)"),
+    *("firewall", "polisi", "diretas", "peretas", "menyelidiki", "mengimbau", "policia"),
+    *("polizei", "justicia"),
+    also=("警察", "公安", "被害", "改ざん", "逮捕", "경찰"),
 )
 
 
@@ -193,8 +205,10 @@ def spam_among(blocks: Iterable[Block], links: Iterable[Link], *, head: str = ""
 
 
 def _is_brand_list(folded: str) -> bool:
-    words = folded[:20_000].split()
-    brands = _BRAND.findall(folded[:20_000])
+    folded = folded[:20_000]
+    if sum(map(folded.count, _IN_BRANDS)) + len(_NUMBERED.findall(folded)) < _BRANDS:
+        return False
+    words, brands = folded.split(), _BRAND.findall(folded)
     return len(set(brands)) >= _BRANDS and len(brands) >= _BRAND_SHARE * len(words)
 
 
@@ -234,7 +248,7 @@ def _calm(folded: str, found: dict[str, tuple[float, int]]) -> float:
     if not found:
         return 0.0
     hits = sum(count for _, count in found.values())
-    reporting = len(_REPORTING.findall(folded))
+    reporting = _REPORTING.count(folded)
     rare = min(1.0, (hits + len(found)) * 250 / (len(folded) + 1)) ** 0.5
     return max(0.15, rare) * (hits / (hits + reporting))
 

@@ -19,10 +19,18 @@ _IGNORED = re.compile(
 )
 _MARKS = re.compile("[\u0300-\u036f\u0483-\u0489\u3099\u309a]")
 _SPELLED = re.compile(r"(?<!\S)\w(?: \w){3,}(?!\S)")
-_SPACE = re.compile(r"[\s_.\-–—·•|/*~]+")
+_MAY_BE_SPELLED = re.compile(r" \w \w \w(?!\S)")
+_SEPARATORS = "_.-–—·•|/*~"
+_VIETNAMESE = "\u0300\u0301\u0302\u0303\u0306\u0309\u031b\u0323"
+"""The marks of Vietnamese: taken out one by one, which is many times as fast as a pattern."""
+_OTHER = re.compile("[^\x00-\x7f]")
+_ALIKE = "".join(letter for letter in map(chr, _LOOK_ALIKE) if not letter.isascii())
+_ODD = re.compile(f"{_IGNORED.pattern}|{_MARKS.pattern}|[{_ALIKE}]")
+"""What a folded text cannot hold: where any of it stands, the longer way is taken."""
 _CYRILLIC = re.compile(r"[а-яА-ЯёЁ]{4,}")
 _LEET = str.maketrans("0134578", "oieastb")
-_LEETED = re.compile(r"[a-z]+[0134578][a-z0-9]*|[0134578]+[a-z][a-z0-9]*")
+_LEETED = re.compile(r"(?<![a-z])[a-z]++[0134578][a-z0-9]*|(?<![0134578])[0134578]++[a-z][a-z0-9]*")
+_MAY_BE_LEETED = re.compile(r"[0134578](?:(?<=[a-z].)|(?=[a-z]))")
 
 
 def fold(text: str) -> str:
@@ -33,12 +41,26 @@ def fold(text: str) -> str:
     >>> fold("саsіno")
     'casino'
     """
-    shown = _IGNORED.sub("", text)
+    bare = text if text.isascii() else _bare(text)
+    for separator in _SEPARATORS:
+        bare = bare.replace(separator, " ")
+    return " ".join(bare.lower().split())
+
+
+def _bare(text: str) -> str:
+    """Without marks and invisible letters, look-alikes to Latin."""
+    plain = unicodedata.normalize("NFKD", text)
+    for mark in _VIETNAMESE:
+        plain = plain.replace(mark, "")
+    if plain.isascii():
+        return plain
+    latin = plain.replace("đ", "d").replace("Đ", "D").replace("@", "a").replace("$", "s")
+    if latin.isascii() or not _ODD.search("".join(set(_OTHER.findall(latin)))):
+        return latin
+    shown = _IGNORED.sub("", text)  # what is rare: invisible letters, foreign marks, look-alikes
     plain = unicodedata.normalize("NFKD", shown)
     bare = plain if plain.isascii() else _MARKS.sub("", plain)
-    if not bare.isascii():
-        bare = bare.translate(_LOOK_ALIKE)
-    return _SPACE.sub(" ", bare.lower()).strip()
+    return bare if bare.isascii() else bare.translate(_LOOK_ALIKE)
 
 
 def plain_letters(text: str) -> str:
@@ -57,6 +79,8 @@ def joined(folded: str) -> str:
     >>> joined("h a c k e d by x, n h a c a i")
     'hacked by x, nhacai'
     """
+    if _MAY_BE_SPELLED.search(folded) is None:
+        return folded
     return _SPELLED.sub(lambda found: found.group(0).replace(" ", ""), folded)
 
 
@@ -66,6 +90,8 @@ def unleet(folded: str) -> str:
     >>> unleet("h4ck3d by 2020")
     'hacked by 2020'
     """
+    if _MAY_BE_LEETED.search(folded) is None:
+        return folded
     return _LEETED.sub(_plain_word, folded)
 
 

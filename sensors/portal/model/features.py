@@ -16,6 +16,7 @@ from zlib import crc32
 import ahocorasick_rs
 
 from sensors.portal.page import Page
+from sensors.portal.phrases import phrases_of
 from sensors.portal.signs import find_signs
 from sensors.portal.spelling import fold, joined, unleet
 
@@ -31,17 +32,19 @@ _OWN_TITLE = re.compile(
     r"\A\W{0,12}(?:(?:hack(?:ed)?|defaced?|pwned|owned|rooted) by|(?:da )?bi (?:hack|hac|chiem quyen) boi)\b"
 )
 """No report begins its title so."""
-_TOPIC = re.compile(
-    r"\b(?:security|cyber\w*|vulnerab\w*|malware|ransomware|tutorial|ctf|challenge|pentest\w*|exploits?|"
-    r"phishing|breach\w*|attackers?|attacks?|hackers?|hackerlar|hacking|hacks|defacements?|defaced|forum|"
-    r"an toan thong tin|an ninh mang|lo hong|tin tac|ke tan cong|ma doc|dien tap|bi tan cong|tan cong mang|"
-    r"peretas|diretas|piratas)\b"
+_TOPIC = phrases_of(
+    *("security", r"cyber\w*", r"vulnerab\w*", "malware", "ransomware", "tutorial", "ctf"),
+    *("challenge", r"pentest\w*", "exploits?", "phishing", r"breach\w*", "attackers?"),
+    *("attacks?", "hackers?", "hackerlar", "hacking", "hacks", "defacements?", "defaced"),
+    *("forum", "an toan thong tin", "an ninh mang", "lo hong", "tin tac", "ke tan cong"),
+    *("ma doc", "dien tap", "bi tan cong", "tan cong mang", "peretas", "diretas", "piratas"),
 )
-_REPORT = re.compile(
-    r"\b(?:according to|reported|reports?|police|said|says|investigat\w+|officials?|researchers?|claimed|"
-    r"published|chuyen gia|cong an|khuyen cao|canh bao|dieu tra|huong dan|bai giang|theo|cho biet|ghi nhan|"
-    r"ra soat|co quan chuc nang|de nghi|polisi|menyelidiki|policia|informo|polizei|laut|selon|enquete|"
-    r"yetkili\w*|sorusturma)\b"
+_REPORT = phrases_of(
+    *("according to", "reported", "reports?", "police", "said", "says", r"investigat\w+"),
+    *("officials?", "researchers?", "claimed", "published", "chuyen gia", "cong an"),
+    *("khuyen cao", "canh bao", "dieu tra", "huong dan", "bai giang", "theo", "cho biet"),
+    *("ghi nhan", "ra soat", "co quan chuc nang", "de nghi", "polisi", "menyelidiki", "policia"),
+    *("informo", "polizei", "laut", "selon", "enquete", r"yetkili\w*", "sorusturma"),
 )
 _STEPS = (0, 1, 3, 8, 20, 50, 120, 300, 800, 2000, 6000, 20000)
 _LIKED = tuple((Path(__file__).parent / "liked.txt").read_text(encoding="utf-8").splitlines())
@@ -146,7 +149,7 @@ def reports(text: str) -> bool:
     if len(text) < _SHORT:
         return False
     folded = fold(text[:_TOPIC_TEXT])
-    topic, told = len(_TOPIC.findall(folded)), len(_REPORT.findall(folded))
+    topic, told = _TOPIC.count(folded), _REPORT.count(folded)
     if topic * 1000 < _PER_THOUSAND * len(folded):
         return False
     needed = 1 if len(folded) < _BRIEF else _TOPICAL

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sensors.portal.leak import find_leak, is_cccd, is_tax_code, mask
+from sensors.portal.leak import (
+    _ACCOUNT,  # pyright: ignore[reportPrivateUsage]
+    _CARD,  # pyright: ignore[reportPrivateUsage]
+    _DIGITS,  # pyright: ignore[reportPrivateUsage]
+    find_leak,
+    is_cccd,
+    is_tax_code,
+    mails_in,
+    mask,
+)
 
 PEOPLE = "\n".join(f"Nguyễn Văn {n} 0010850{10000 + n * 17} 09{12345678 + n}" for n in range(12))
 
@@ -87,3 +98,20 @@ def test_numbers_follow_their_rules() -> None:
 def test_no_text_makes_it_raise(text: str) -> None:
     assert find_leak([text]).count >= 0
     assert isinstance(mask(text), str)
+
+
+@given(text=st.text(alphabet="aZ0_.+-@ ,é\n", max_size=150))
+def test_mails_are_found_as_by_one_pattern(text: str) -> None:
+    plain = re.compile(r"[A-Za-z0-9_.+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,4}")
+    assert mails_in(text) == {mail.lower() for mail in plain.findall(text)}
+
+
+@given(text=st.text(alphabet="0123456789 -/.,a\n", max_size=80))
+def test_numbers_are_found_as_with_the_look_behind_first(text: str) -> None:
+    rows = (
+        (_DIGITS, r"(?<![\w./-])\d{9,13}(?:-\d{3})?(?![\w/-])"),
+        (_ACCOUNT, r"(?<![\d./,-])\d{8,16}(?![\d/,-])"),
+        (_CARD, r"(?<![\d./-])(?:\d{4}[ -]?){4}(?:\d{3})?(?![\d/-])"),
+    )
+    for quick, plain in rows:
+        assert quick.findall(text) == re.findall(plain, text)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import time
+from urllib.parse import urljoin, urlsplit
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sensors.portal.page import domain_of, guard, registered_domain, steady
+from sensors.portal.page import absolute, domain_of, guard, registered_domain, steady
 from sensors.portal.walk import parse_page
 
 URL = "https://www.xa.gov.vn/tin/a.html"
@@ -123,3 +124,50 @@ def test_steady_is_stable(text: str) -> None:
 def test_steady_looks_word_by_word_and_says_the_same_as_over_the_whole_text(text: str) -> None:
     whole = re.sub(r"[0-9a-fA-F]{16,}|[A-Za-z0-9+/=_-]{40,}|\d+", "0", text)
     assert steady(text) == re.sub(r"\s+", " ", whole).strip()
+
+
+_BITS = [
+    "/",
+    "//",
+    ".",
+    "..",
+    "a",
+    "B",
+    "http://",
+    "https://",
+    "HTTP://",
+    "x.vn",
+    "X.Vn",
+    ":80",
+    ":99999",
+    ":",
+    ";p",
+    "?",
+    "#",
+    "q=1",
+    "&",
+    "@",
+    "%20",
+    "é",
+    "-",
+    "_",
+    "[::1]",
+    "~",
+    "index.php",
+]
+
+
+@given(
+    target=st.lists(st.sampled_from([*_BITS, " ", "\t", "\n", "\x00"]), max_size=6).map("".join),
+    base=st.sampled_from(
+        ["https://a.vn/b/c.html", "http://X.vn:80", "https://u@x.vn/a", "ftp://x.vn/", "", "about:blank"]
+    ),
+)
+def test_targets_are_joined_and_hosts_read_as_the_standard_library_does(target: str, base: str) -> None:
+    try:
+        joined, host = urljoin(base, target.strip()), urlsplit(target)
+        named = host.hostname if host.scheme in {"http", "https", "ftp", "ws", "wss"} else None
+    except ValueError:
+        joined, named = absolute(base, target), domain_of(target)
+    assert absolute(base, target) == joined
+    assert domain_of(target) == (registered_domain(named) if named else "")
