@@ -102,7 +102,7 @@ def split(visit: Visit) -> Response:
     except casework.Refused:
         return visit.go(f"/tickets/{ticket.id}", "refused")
     write_audit(house.store, house.clock, visit.who.id, "ticket_split", f"{ticket.id} {fresh.id}")
-    return visit.go(f"/tickets/{fresh.id}", "saved")
+    return visit.go(f"/tickets/{fresh.id}", "saved", made=fresh.id)
 
 
 def leave(visit: Visit) -> Response:

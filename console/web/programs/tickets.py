@@ -79,6 +79,14 @@ PAIRS = (
         answer=_SAVED,
     ),
     Pair(
+        of="ticket_split",
+        kind="ticket",
+        body={"run": "7d10"},
+        required=("run",),
+        answer=_SAVED | {"id": "HN-2026-000009"},
+    ),
+    Pair(of="ticket_leave", kind="ticket", answer=_SAVED),
+    Pair(
         of="ticket_attach",
         kind="ticket",
         file=LARGEST,

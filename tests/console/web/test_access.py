@@ -40,6 +40,8 @@ OTHERS = {
     "/tickets/{id}/task/done": "ticket",
     "/tickets/{id}/observable": "ticket",
     "/tickets/{id}/join": "ticket",
+    "/tickets/{id}/split": "ticket",
+    "/tickets/{id}/leave": "ticket",
     "/tickets/{id}/report": "ticket",
     "/tickets/{id}/evidence/{sha256}": "ticket",
     "/tickets/{id}/attach": "ticket",
