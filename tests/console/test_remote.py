@@ -10,17 +10,14 @@ import pytest
 from typer.testing import CliRunner
 
 from citywatch.errors import CityWatchError, SettingsError
-from citywatch.model import Alert, to_doc
+from citywatch.model import Alert
 from citywatch.ports import Query
-from citywatch.respond.catalogue import Catalogue
-from citywatch.respond.run import Run, StepState
-from citywatch.respond.runner import Runner
 from console.cli import far
 from console.cli.app import app
 from console.remote import remote_of
 from console.web import accounts, sessions, shots
 from console.web.app import make_app
-from tests.console.web.conftest import SmallHouse
+from tests.console.web.conftest import SmallHouse, waiting_run
 from tests.console.web.conftest import city as city  # noqa: PLC0414 - a fixture, taken over
 from tests.console.web.conftest import house as house  # noqa: PLC0414 - a fixture, taken over
 from tests.console.web.conftest import small_city as small_city  # noqa: PLC0414 - a fixture, taken over
@@ -137,13 +134,7 @@ def test_portals_are_listed_brought_in_and_looked_at_again(
 def test_what_waits_is_approved_there_by_a_second_person(
     server: str, house: SmallHouse, city: list[Alert]
 ) -> None:
-    waiting = Run(
-        id="run1", playbook="web_defacement", version=1, digest="d", alert=city[0], alert_id=city[0].id,
-        group="g", group_id="g", state="waiting", started_by="lead", updated_at="2026-11-22T08:00:00.000000Z",
-        steps=(StepState(step="takedown", state="waiting", due_at="2026-11-22T20:00:00.000000Z"),),
-    )  # fmt: skip
-    house.store.put_many("run", {waiting.id: to_doc(waiting)})
-    house.runner = Runner(house.store, (), {}, Catalogue(house.store), house.clock)
+    waiting_run(house, city[0])
     words = ("playbooks", "approve", "run1", "takedown", "--as", "x")
     try:
         [row] = run(server, token(house), "playbooks", "runs", "--json")[1].splitlines()

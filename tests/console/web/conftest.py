@@ -23,8 +23,11 @@ from citywatch.detect.indicators import Indicators
 from citywatch.journal.lmdb_journal import LmdbJournal
 from citywatch.model import Alert, Rule, to_doc
 from citywatch.ports import Query, Store
+from citywatch.respond.catalogue import Catalogue
 from citywatch.respond.law import Law, load_law
 from citywatch.respond.playbook import load_playbooks
+from citywatch.respond.run import Run, StepState
+from citywatch.respond.runner import Runner
 from citywatch.respond.shape import Playbook
 from citywatch.respond.sla import Sla, load_sla
 from citywatch.settings import Settings, load_settings
@@ -145,6 +148,18 @@ def _playbooks() -> Sequence[Playbook]:
 @cache
 def _hash() -> str:
     return accounts.hash_password(PASSWORD)
+
+
+def waiting_run(house: SmallHouse, alert: Alert) -> Run:
+    """A run that the lead started and that waits for a second person, with a runner that knows it."""
+    run = Run(
+        id="run1", playbook="web_defacement", version=1, digest="d", alert=alert, alert_id=alert.id,
+        group="g", group_id="g", state="waiting", started_by="lead", updated_at="2026-11-22T08:00:00.000000Z",
+        steps=(StepState(step="takedown", state="waiting", due_at="2026-11-22T20:00:00.000000Z"),),
+    )  # fmt: skip
+    house.store.put_many("run", {run.id: to_doc(run)})
+    house.runner = Runner(house.store, (), {}, Catalogue(house.store), house.clock)
+    return run
 
 
 class Browser(TestClient):

@@ -9,18 +9,15 @@ import httpx2 as httpx
 import pytest
 
 from citywatch.clock import parse_stamp
-from citywatch.model import Alert, to_doc
+from citywatch.model import Alert
 from citywatch.ports import Query
-from citywatch.respond.catalogue import Catalogue
-from citywatch.respond.run import Run, StepState
-from citywatch.respond.runner import Runner
 from console.web import accounts, programs, sessions
 from console.web.app import WAYS
 from console.web.counterpart import STATES
 from console.web.ways import CONSOLE
 from console.web.words import WORDS
 from tests.console.test_bench import RULE, SAMPLES
-from tests.console.web.conftest import Browser, SmallHouse
+from tests.console.web.conftest import Browser, SmallHouse, waiting_run
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 40
 Asking = Any
@@ -162,13 +159,7 @@ def test_a_comment_by_a_program_tells_who_is_named(asking: Asking, house: SmallH
 def test_approval_by_a_program_needs_a_second_person_too(
     asking: Asking, house: SmallHouse, city: list[Alert]
 ) -> None:
-    run = Run(
-        id="run1", playbook="web_defacement", version=1, digest="d", alert=city[0], alert_id=city[0].id,
-        group="g", group_id="g", state="waiting", started_by="lead", updated_at="2026-11-22T08:00:00.000000Z",
-        steps=(StepState(step="takedown", state="waiting", due_at="2026-11-22T20:00:00.000000Z"),),
-    )  # fmt: skip
-    house.store.put_many("run", {run.id: to_doc(run)})
-    house.runner = Runner(house.store, (), {}, Catalogue(house.store), house.clock)
+    waiting_run(house, city[0])
     answer = {"step": "takedown", "item": "0", "answer": "yes"}
     try:
         [waits] = asking("lan", "approvals").json()["approvals"]

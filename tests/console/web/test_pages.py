@@ -7,14 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from citywatch.model import Alert, Ticket, from_doc, to_doc
+from citywatch.model import Alert, Ticket, from_doc
 from citywatch.ports import Query
-from citywatch.respond.catalogue import Catalogue
-from citywatch.respond.run import Run, StepState
-from citywatch.respond.runner import Runner
 from console.web import accounts, sessions
 from console.web.app import WAYS
-from tests.console.web.conftest import PASSWORD, Browser, SmallHouse
+from tests.console.web.conftest import PASSWORD, Browser, SmallHouse, waiting_run
 from tests.console.web.test_access import enter
 
 
@@ -219,13 +216,7 @@ def test_a_wrong_token_is_no_cookie(lan: Browser) -> None:
 def test_a_step_that_waits_is_approved_by_a_second_person(
     browser: Browser, house: SmallHouse, city: list[Alert]
 ) -> None:
-    run = Run(
-        id="run1", playbook="web_defacement", version=1, digest="d", alert=city[0], alert_id=city[0].id,
-        group="g", group_id="g", state="waiting", started_by="lead", updated_at="2026-11-22T08:00:00.000000Z",
-        steps=(StepState(step="takedown", state="waiting", due_at="2026-11-22T20:00:00.000000Z"),),
-    )  # fmt: skip
-    house.store.put_many("run", {run.id: to_doc(run)})
-    house.runner = Runner(house.store, (), {}, Catalogue(house.store), house.clock)
+    waiting_run(house, city[0])
     try:
         answer = {"step": "takedown", "item": "0", "answer": "yes"}
         enter(browser, house, "lan")
