@@ -49,6 +49,7 @@ def _line(place: Any, text: str, align: Any = None, *, bold: bool = False, itali
 
 def _head(document: Any) -> None:
     left, right = document.add_table(rows=1, cols=2).rows[0].cells
+    left.width, right.width = Mm(62), Mm(100)
     for cell, lines in (
         (left, ("{{ authority|upper }}", "{{ organisation|upper }}")),
         (right, (_STATE, _MOTTO)),

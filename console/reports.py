@@ -38,6 +38,10 @@ _GOALS: Final = {
     "close": "Đóng",
 }
 _CLOCKS: Final = {"running": "đang tính", "held": "tạm dừng", "met": "đạt"}
+_PLAYBOOK = re.compile(r" v[0-9]+$")
+"""Who wrote a line was a playbook: `loss v1`."""
+_BREAK = re.compile(r"[_.@-]")
+"""Where a long name may go on in the next line of its cell."""
 _PERIOD = re.compile(r"([0-9]{4})-(?:W([0-5][0-9])|([01][0-9]))")
 _BARS = 31
 _DRAFT: Final = "Dự thảo do CityWatch lập, cần người có thẩm quyền kiểm tra và ký"
@@ -101,12 +105,11 @@ def ticket_facts(source: Source, ticket: Ticket) -> Facts:
     system = " · ".join(text for text in (asset.name, asset.url) if text) if asset else ticket.asset
     values: dict[str, Value] = {
         **_agency_values(agency, ticket.agency),
-        "contact.name": portal.contact if portal else "",
-        "contact.email": agency.email if agency else "",
+        **_contact_values(agency, portal),
         "system.operator": agency.name if agency else ticket.agency,
         "system.name": system,
         "system.level": [f"Cấp độ {level}"] if level else [],
-        "incident.description": _description(ticket),
+        "incident.description": _description(source.store, ticket),
         "incident.day": seen.strftime("%d/%m/%Y") if seen else "",
         "incident.time": seen.strftime("%H giờ %M phút") if seen else "",
         "incident.at": seen.strftime("%H:%M %d/%m/%Y") if seen else "",
@@ -194,8 +197,26 @@ def _is_over(ticket: Ticket) -> bool:
     return ticket.state in CLOSED | {"recovered", "reported"}
 
 
-def _description(ticket: Ticket) -> str:
-    opening = next((line.note for line in ticket.history if line.what == "opened"), "")
+def _contact_values(agency: Agency | None, portal: Portal | None) -> dict[str, Value]:
+    """Whom to ask: the agency's technical contact or lead, else who is written down at the portal."""
+    contacts = agency.contacts if agency else ()
+    roles = {one.role: one for one in reversed(contacts)}
+    one = roles.get("technical") or roles.get("lead")
+    if one is None:
+        return {
+            "contact.name": portal.contact if portal else "",
+            "contact.email": agency.email if agency else "",
+        }
+    return {"contact.name": one.name, "contact.email": one.email, "contact.phone": one.phone}
+
+
+def _description(store: Store, ticket: Ticket) -> str:
+    line = next((line for line in ticket.history if line.what == "opened"), None)
+    opening = line.note if line else ""
+    record = store.get("alert", ticket.alert_ids[0]) if ticket.alert_ids else None
+    if line is not None and _PLAYBOOK.search(line.by) and record is not None:
+        alert = from_doc(record.doc, Alert)
+        opening = f"{alert.title_vi or alert.title} · {alert.subject}"
     kind = say("vi", "category", ticket.category) if ticket.category else ""
     return "\n".join(text for text in (ticket.title, kind, opening) if text)
 
@@ -207,7 +228,11 @@ def _result(ticket: Ticket) -> str:
         for line in ticket.history
         if "→" in line.what and line.note
     ]
-    said = [line.note for line in ticket.history if line.what == "comment" and line.note]
+    said = [
+        line.note
+        for line in ticket.history
+        if line.what == "comment" and line.note and not _PLAYBOOK.search(line.by)
+    ]
     return "\n".join([*moves[-10:], *said[-5:]])
 
 
@@ -240,9 +265,10 @@ def _duties(source: Source, ticket: Ticket, zone: ZoneInfo) -> Table:
 
 def _history(ticket: Ticket, zone: ZoneInfo) -> Table:
     rows = [
-        [_shown(line.at, zone), line.by, change_words("vi", line.what), line.note] for line in ticket.history
+        [_shown(line.at, zone), _BREAK.sub("\\g<0>\u200b", line.by), change_words("vi", line.what), line.note]
+        for line in ticket.history
     ]
-    return Table(columns=("Thời gian", "Người", "Việc", "Ghi chú"), rows=rows, widths=(3, 2, 3, 5))
+    return Table(columns=("Thời gian", "Người", "Việc", "Ghi chú"), rows=rows, widths=(3, 3, 3, 6))
 
 
 def _alerts(store: Store, ticket: Ticket, zone: ZoneInfo) -> Table:

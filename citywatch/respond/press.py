@@ -19,6 +19,8 @@ import typst
 MEMORY = 2 * 1024 * 1024 * 1024
 CPU_S = 20
 OUTPUT = 32 * 1024 * 1024
+PAGE_MM = 162
+"""What of a page's width is written on."""
 REFUSED = 3
 """Exit code when the template is wrong; standard error says why."""
 
@@ -77,9 +79,30 @@ def docx(folder: Path, template: str, sheet: dict[str, Any]) -> bytes:
             picture = io.BytesIO(typeset(folder, "chart.typ", section, "png"))
             section["picture"] = InlineImage(document, picture, width=Mm(155))
     document.render(sheet, ImmutableSandboxedEnvironment(autoescape=True), autoescape=True)
+    for table in cast("Any", document).docx.tables:
+        _widen(table, sheet["sections"])
     out = io.BytesIO()
     document.save(out)
     return out.getvalue()
+
+
+def _widen(table: Any, sections: list[dict[str, Any]]) -> None:
+    """Give a table of the sheet, known by its headings, the widths of its columns; no row is cut in two."""
+    from docx.oxml import OxmlElement  # noqa: PLC0415  # pyright: ignore[reportUnknownVariableType] - only where Word is asked for; half typed
+    from docx.shared import Mm  # noqa: PLC0415 - only where Word is asked for
+
+    names = [cell.text for cell in table.rows[0].cells]
+    found = next((one for one in sections if one["kind"] == "table" and one["columns"] == names), None)
+    if found is None:
+        return
+    table.autofit = False
+    widths = [Mm(PAGE_MM * share / sum(found["widths"])) for share in found["widths"]]
+    for column, width in zip(table.columns, widths, strict=True):
+        column.width = width
+    for row in table.rows:
+        row._tr.get_or_add_trPr().append(OxmlElement("w:cantSplit"))  # noqa: SLF001 - python-docx has no other way
+        for cell, width in zip(row.cells, widths, strict=False):
+            cell.width = width
 
 
 if __name__ == "__main__":

@@ -5,17 +5,20 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import pytest
+from docx import Document
 from pypdf import PdfReader
 from typer.testing import CliRunner
 
 from citywatch.clock import stamp
 from citywatch.errors import SettingsError
-from citywatch.model import Agency, Alert, Portal, Severity, System, Ticket, to_doc
+from citywatch.model import Agency, Alert, Change, Portal, Severity, System, Ticket, to_doc
 from citywatch.ports import Query
 from citywatch.respond.audit import KIND
 from citywatch.respond.lifecycle import move
@@ -177,3 +180,34 @@ def test_a_form_about_a_system_has_its_name_and_level(tmp_path: Path) -> None:
         )
         values = ticket_facts(source, ticket).values
         assert (values["system.name"], values["system.level"]) == ("Một cửa điện tử", ["Cấp độ 3"])
+
+
+def test_a_form_tells_the_alert_in_vietnamese_and_what_people_said_and_whom_to_ask(house: House) -> None:
+    record = house.store.get("alert", "a1")
+    agency = house.store.get("agency", "so-y-te")
+    assert record
+    assert agency
+    contact = {"role": "technical", "name": "Bà Kỹ", "email": "ky@a.vn", "phone": "0901"}
+    house.store.put_many("alert", {"a1": record.doc | {"title_vi": "Trang bị thay"}})
+    house.store.put_many("agency", {"so-y-te": agency.doc | {"contacts": [contact]}})
+    at = stamp(MONDAY)
+    lines = (
+        Change(at=at, by="defacement v1", what="opened", note="Defaced · p"),
+        Change(at=at, by="defacement v1", what="comment", note="no warning names it"),
+        Change(at=at, by="lan", what="comment", note="Đã khôi phục"),
+    )
+    ticket = replace(ticket_of(house, 3), history=lines)
+    values = ticket_facts(source_of(house), ticket).values
+    assert values["incident.description"] == "Đổi giao diện\nThay đổi giao diện\nTrang bị thay · p"
+    assert (values["contact.name"], values["contact.phone"]) == ("Bà Kỹ", "0901")
+    text = text_of(print_ticket(source_of(house), ticket, "mau04", "pdf"))
+    assert "Đã khôi phục" in text
+    assert "no warning names it" not in text
+
+
+def test_columns_of_a_word_table_have_the_widths_of_the_sheet(house: House) -> None:
+    made = print_ticket(source_of(house), ticket_of(house), "progress", "docx")
+    tables: Any = cast("Any", Document(io.BytesIO(made))).tables
+    history = next(table for table in tables if table.rows[0].cells[0].text == "Thời gian")
+    shares = [round(cell.width.mm / 162 * 15, 1) for cell in history.rows[1].cells]
+    assert shares == [3.0, 3.0, 3.0, 6.0]
