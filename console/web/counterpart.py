@@ -10,6 +10,7 @@ from __future__ import annotations
 from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import wraps
 from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
@@ -67,6 +68,8 @@ class Pair:
     """What the path names (ticket, portal, draft): its state comes with the answer, `version` may be sent."""
     fine: frozenset[str] = frozenset()
     """Notes that sound bad and are yet what was asked for."""
+    secret: bool = False
+    """The answer holds what is shown once: it is not kept for a second request under the same key."""
     file: int = 0
     """Bytes of a file that may come, in base64."""
     takes: int = 0
@@ -94,13 +97,25 @@ class Pair:
         handler.__doc__ = twin.handler.__doc__
         return Way(
             path=self.path or f"/api/v1{twin.path}",
-            handler=once(handler) if twin.method == "POST" and not self.media else handler,
+            handler=self._once(handler) if twin.method == "POST" and not self.media else handler,
             name=self.name or f"api_{self.of}",
             method=twin.method,
             needs=needs,
             api=True,
             takes=self.file * 4 // 3 + _JSON_AROUND if self.file else self.takes,
         )
+
+    def _once(self, handler: Handler) -> Handler:
+        if not self.secret:
+            return once(handler)
+
+        @wraps(handler)
+        def unkept(visit: Visit) -> Response:
+            if "idempotency-key" in visit.request.headers:
+                raise HTTPException(400, "no Idempotency-Key here: the answer holds a secret and is not kept")
+            return handler(visit)
+
+        return unkept
 
     def _handler(self, handler: Handler) -> Handler:
         def asked(visit: Visit) -> Response:

@@ -113,6 +113,7 @@ PAIRS = (
     Pair(of="people", shows=_people, answer={"people": [_PERSON], "invites": [_INVITE]}),
     Pair(
         of="invite",
+        secret=True,
         body={"role": "agency", "agency": "so-y-te", "email": ""},
         required=("role",),
         allowed={"role": ROLES},

@@ -242,3 +242,16 @@ def test_a_change_is_made_once_under_its_key(asking: Asking) -> None:
     assert first.json() == again.json()
     assert again.headers["idempotency-replayed"] == "true"
     assert len([one for one in asking("lan", "hunts").json()["hunts"] if one["name"] == "night"]) == 1
+
+
+def test_the_link_of_an_invitation_is_told_once_and_kept_nowhere(asking: Asking, house: SmallHouse) -> None:
+    body = {"role": "agency", "agency": "so-y-te"}
+    refused = asking("lead", "people", body, headers={"idempotency-key": "invite-1"})
+    assert (refused.status_code, "holds a secret" in refused.json()["error"]) == (400, True)
+    told = asking("lead", "people", body).json()
+    code = told["link"].rpartition("/")[2]
+    assert code
+    assert len(told["invites"]) == 1
+    for kind in ("answered", "invite", "audit", "due", "undo"):
+        records = house.store.find(kind, Query(order="id", limit=100)).records
+        assert code not in str([record.doc for record in records]), kind
