@@ -218,7 +218,12 @@ def preview(house: House, portal_id: str) -> list[Difference]:
     seen = _look(house, portal_id)
     if not seen.available:
         raise CityWatchError(f"{portal_id}: it did not answer with a page: {seen.error}")
-    return differences(seen.events)
+    return [replace(item, files=_files(house, item.evidence)) for item in differences(seen.events)]
+
+
+def _files(house: House, evidence: Mapping[str, str]) -> dict[str, str]:
+    found = ((what, house.evidence.file_of(name)) for what, name in evidence.items())
+    return {what: str(place) for what, place in found if place is not None}
 
 
 def _look(house: House, portal_id: str) -> Visit:

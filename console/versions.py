@@ -7,7 +7,7 @@ Every accepted face is a version of the baseline. The versions before stay (the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from citywatch.clock import stamp
@@ -40,6 +40,8 @@ class Difference:
     dangerous: tuple[str, ...]
     evidence: Mapping[str, str]
     """What is kept of it (page, picture_after, picture_difference …), to its hash."""
+    files: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The same, to the file on this machine that holds it."""
 
 
 def key(portal_id: str, version: int) -> str:

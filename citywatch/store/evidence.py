@@ -86,6 +86,12 @@ class EvidenceFolder:
             raise StoreError(f"{place}: its bytes are no longer those of that hash; restore it from a backup")
         return raw
 
+    def file_of(self, sha256: str) -> Path | None:
+        """The file that holds the bytes of this hash, or None."""
+        place = self._place(sha256)
+        with self._told():
+            return place if place.is_file() else None
+
     def describe(self, sha256: str) -> Described | None:
         """Type and size, without reading the bytes."""
         place = self._place(sha256)

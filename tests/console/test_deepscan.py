@@ -15,7 +15,7 @@ import pytest
 
 from citywatch.model import Agency
 from citywatch.ports import Query
-from citywatch.settings import Fetch, Watch
+from citywatch.settings import Fetch, Mail, Watch
 from console.cares import change
 from console.deepscan import DeepScan, done_on, done_since
 from console.house import House, open_house
@@ -24,6 +24,7 @@ from console.nightly import Night
 from console.registry import active_portals, portal_of, put_agency, register_portal
 from sensors.portal.range import PortalRange
 from sensors.portal.visit import Budget, PortalSensor
+from tests.console.mailbox import mailbox
 
 BEGAN = datetime(2026, 11, 26, 19, 0, tzinfo=UTC)  # 02:00 in Hanoi
 DAY = "2026-11-27"
@@ -141,6 +142,25 @@ def test_a_night_is_done_once_and_anchors_the_evidence(house: House, city: Porta
         str(record.doc["what"]) for record in house.store.find("audit", Query(order="id", limit=50)).records
     }
     assert "evidence_head" in whats
+
+
+def test_the_morning_report_is_mailed_once_to_the_team(house: House, city: PortalRange, clock: Time) -> None:
+    with mailbox() as box:
+        house.settings = replace(
+            house.settings,
+            mail=Mail(host="127.0.0.1", port=box.port, sender="citywatch@city.example"),
+            watch=replace(house.settings.watch, morning_to=("truc@city.example", "lan@city.example")),
+        )
+        night = Night(house, sensor)
+        for minutes in (0, 61, 62, 63):
+            clock.now = BEGAN + timedelta(minutes=minutes)
+            night._go_on(house)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - the tick behind a minute's schedule
+        ((to, letter),) = box.letters
+    assert sorted(to) == ["lan@city.example", "truc@city.example"]
+    assert DAY in str(letter["Subject"])
+    body = letter.get_body()
+    assert body is not None
+    assert f"{len(city.sites)}/{len(city.sites)}" in str(body.get_content())
 
 
 def test_a_dead_portal_is_in_the_morning_report(house: House, city: PortalRange, clock: Time) -> None:

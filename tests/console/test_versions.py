@@ -68,7 +68,9 @@ def test_a_redesign_is_shown_accepted_and_taken_back(house: House) -> None:
         shown = preview(house, "p")
         assert shown[0].dangerous == ("frame.foreign",)
         assert "iframes" in shown[0].changed
-        assert shown[0].evidence["page"]
+        kept = Path(shown[0].files["page"])
+        assert kept.name == shown[0].evidence["page"]
+        assert b"<iframe" in kept.read_bytes()
         before = versions(house)
         assert recheck(house, "p")["alerting"]
         assert versions(house) == before

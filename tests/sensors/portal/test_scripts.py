@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from hashlib import sha256
+from pathlib import Path
 
 from citywatch.clock import system_clock
 from citywatch.detect.rulebook import Rulebook
@@ -21,9 +22,9 @@ REDIRECT = ";if(document.referrer.indexOf('google')>0){location.href='https://ku
 PACKED = "eval(function(p,a,c,k,e,d){return p}('0',1,1,''.split('|'),0,{}))"
 
 
-def looks(*texts: str, accept_after: int = -1) -> list[list[Event]]:
-    """Visit once with each text of the library; gives the script events of each visit."""
-    kept: dict[str, bytes] = {}
+def looks(*texts: str, accept_after: int = -1, kept: dict[str, bytes] | None = None) -> list[list[Event]]:
+    """Visit once with each text of the library; gives the script events of each visit, and what was kept."""
+    kept = {} if kept is None else kept
     now = ""
 
     def keep(raw: bytes, _: str) -> str:
@@ -75,6 +76,21 @@ def test_a_line_added_to_a_library_is_told_until_it_is_gone_and_kept_for_yara() 
         assert event["citywatch.evidence.what"] == ["script"]
     book = Rulebook.load(ROOT / "rules" / "sigma" / "portal")
     assert len(list(book.judge([changed[0] | {"event.sequence": 1}]))) == 1
+
+
+def test_a_yara_rule_judges_the_script_that_was_kept(tmp_path: Path) -> None:
+    (tmp_path / "lead.yar").write_text(
+        'rule leads_to_a_betting_house { strings: $a = "kubong88.vip" condition: $a }', encoding="utf-8"
+    )
+    kept: dict[str, bytes] = {}
+    _, _, (updated,), (changed,) = looks(
+        LIBRARY, LIBRARY, LIBRARY + ";var b=2", LIBRARY + ";var b=2" + REDIRECT, kept=kept
+    )
+    book = Rulebook.load(tmp_path, evidence=kept.get)
+    assert list(book.judge([updated | {"event.sequence": 1}])) == []
+    (match,) = book.judge([changed | {"event.sequence": 2}])
+    assert match.rule.id.endswith("/lead.yar:leads_to_a_betting_house")
+    assert match.rule.language == "yara"
 
 
 def test_an_update_is_kept_and_no_danger_and_what_a_library_always_did_is_none() -> None:
