@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from citywatch.store.evidence import EvidenceFolder
     from citywatch.watch import Judge
     from console.advisories import Advisories
+    from console.face_preview import Preview
     from console.indicators import Warnings
     from console.packets import Packets
     from console.pulse import Pulse
@@ -342,6 +343,12 @@ class House:
         from console.portals import accept
 
         return accept(self, portal_id, by=by)
+
+    def preview_face(self, portal_id: str, by: str) -> Preview:
+        """Look at a portal now, and keep what accepting its present face would change."""
+        from console.face_preview import take
+
+        return take(self, portal_id, by)
 
     def packets(self, alert_id: str, by: str) -> Packets:
         """Keep the packets of an alert as evidence."""

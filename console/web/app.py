@@ -25,6 +25,7 @@ from citywatch.respond.run import Run, StepState
 from citywatch.respond.shape import Playbook
 from citywatch.respond.sla import Sla
 from citywatch.settings import Settings
+from console.face_preview import Preview
 from console.indicators import Warnings
 from console.packets import Packets
 from console.web import api, live
@@ -103,6 +104,10 @@ class HouseView(Protocol):
 
     def accept_face(self, portal_id: str, by: str) -> str:
         """Take a portal's present face as the right one."""
+        ...
+
+    def preview_face(self, portal_id: str, by: str) -> Preview:
+        """Look at a portal now, and keep what accepting its present face would change."""
         ...
 
     def packets(self, alert_id: str, by: str) -> Packets:

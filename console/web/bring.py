@@ -17,7 +17,7 @@ from citywatch.errors import CityWatchError, Conflict, ContentError, SettingsErr
 from citywatch.model import Agency, Portal, to_doc
 from citywatch.ports import Query
 from citywatch.respond.register import read_portals
-from console import claims
+from console import claims, face_preview
 from console.registry import checked_host
 from console.web.accounts import write_audit
 from console.web.door import Visit, Way
@@ -220,7 +220,7 @@ def change(visit: Visit) -> Response:
 def recheck(visit: Visit) -> Response:
     """Look at the portal again, now, and say what is seen."""
     portal = _portal(visit)
-    if _too_soon(visit, portal, "recheck"):
+    if too_soon(visit, portal, "recheck"):
         return visit.go(f"/portals/{portal.id}", "too_soon")
     seen = visit.house.recheck(portal.id)
     write_audit(visit.house.store, visit.house.clock, visit.who.id, "portal_recheck", portal.id)
@@ -237,17 +237,18 @@ def recheck(visit: Visit) -> Response:
 def accept(visit: Visit) -> Response:
     """Take the portal's present face as the right one."""
     portal = _portal(visit)
-    if _too_soon(visit, portal, "accept"):
+    if too_soon(visit, portal, "accept"):
         return visit.go(f"/portals/{portal.id}", "too_soon")
     try:
         visit.house.accept_face(portal.id, visit.who.id)
     except CityWatchError:
         return visit.go(f"/portals/{portal.id}", "recheck_away")
+    face_preview.forget(visit.house.store, portal.id)
     write_audit(visit.house.store, visit.house.clock, visit.who.id, "face_accepted", portal.id)
     return visit.go(f"/portals/{portal.id}", "face_accepted")
 
 
-def _too_soon(visit: Visit, portal: Portal, what: str) -> bool:
+def too_soon(visit: Visit, portal: Portal, what: str) -> bool:
     """A portal is asked at most every fifteen seconds, whoever presses the button."""
     store, now = visit.house.store, visit.house.clock()
     key = f"{what}:{portal.id}"

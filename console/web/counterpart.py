@@ -34,6 +34,7 @@ STATES = {
     "conflict", "approve_other", "approve_gone", "not_allowed", "refused", "undo_gone", "too_soon",
     "last_admin", "run_refused", "rule_unsound", "user_taken", "hunts_full", "upload_many",
     "packets_gone", "proof_missing", "advisory_not_yet", "advisory_word", "indicators_full", "recheck_away",
+    "version_gone",
 }  # fmt: skip
 """Notes that refuse because of how things stand (409); other bad ones are about what was sent (400)."""
 _WRONG = {"warning_missing", "warning_wrong", "mail_wrong"}

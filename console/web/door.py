@@ -285,6 +285,7 @@ BAD_NOTES = {
     "view_nameless", "upload_missing", "upload_large", "upload_type", "upload_bomb", "upload_many",
     "factor_wrong", "factor_stale", "factor_needed", "passkey_wrong", "oidc_refused", "oidc_failed",
     "rule_unsound", "rule_long", "invite_gone", "proof_missing", "too_soon", "recheck_bad", "recheck_away",
+    "version_gone", "blocks_many",
     "allowance_wrong", "packets_gone", "run_refused", "ticket_unknown",
     "hunt_wrong", "hunts_full", "window_wrong",
     "advisory_unreadable", "advisory_not_yet", "advisory_versions", "advisory_word",

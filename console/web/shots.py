@@ -41,6 +41,7 @@ from citywatch.store import open_store
 from citywatch.watch import JUDGE
 from console import standing
 from console.advisories import Advisories
+from console.face_preview import Preview
 from console.indicators import Warnings
 from console.packets import Packets
 from console.web import accounts, bench, invite, seed, sessions, showcase
@@ -117,6 +118,10 @@ class ShowHouse:
     def accept_face(self, portal_id: str, by: str) -> str:
         """Nothing is visited for a picture."""
         return f"{portal_id}: not accepted by {by}"
+
+    def preview_face(self, portal_id: str, by: str) -> Preview:
+        """Nothing is visited for a picture."""
+        raise CityWatchError(f"{portal_id}: not visited for {by}")
 
     def packets(self, alert_id: str, by: str) -> Packets:
         """There are no packets behind a picture."""
@@ -201,6 +206,7 @@ def _show_more(house: ShowHouse, made: Sequence[Alert]) -> None:
         standing.keep(house.store, hunt)
     showcase.write_rules(house.settings.data, house.rules, seed.MATCHED)
     showcase.deface(house.store, house.evidence.keep)
+    showcase.redesign(house.store, house.evidence.keep, house.clock())
     scanned = next((alert for alert in made if alert.title == "Port scan"), made[0])
     approved = next(one for one in house.playbooks if any(step.approve for step in one.steps))
     showcase.run_of(house.store, scanned, approved, house.clock())
@@ -281,6 +287,8 @@ def screens(house: ShowHouse) -> dict[str, str]:
         "portal": f"/portals/{alert['asset']}",
         "portal_new": "/portals/new",
         "portal_proof": f"/portals/{alert['asset']}/proof",
+        "portal_face": f"/portals/{alert['asset']}/face",
+        "portal_pictures": f"/portals/{alert['asset']}/pictures",
         "people": "/people",
         "factor": "/me/factor",
         "agencies": "/agencies",

@@ -16,7 +16,12 @@ from citywatch.model import Alert, Event, Rule, repeatable_id, to_doc
 from citywatch.ports import Query, Store
 from citywatch.respond.run import Run, StepState
 from citywatch.respond.shape import Playbook
+from console import face_preview, versions
+from console.face_preview import Preview, Spot
+from console.faces import to_record
 from console.standing import Hunt
+from console.versions import Difference
+from sensors.portal.baseline import Baseline
 
 Keep = Callable[[bytes, str], str]
 
@@ -128,6 +133,61 @@ def deface(store: Store, keep: Keep) -> None:
         events.append(quiet | before | _kept(doc["event"], pages[0], pictures[0]))
     store.append(events)
     store.put_many("alert", {doc["id"]: doc for doc in alerts})
+
+
+_SPOTS = (
+    Spot(place="body>header>h1", text="Cổng thông tin điện tử"),
+    Spot(place="div.tin-moi>ul>li", text="Khai mạc hội nghị tổng kết năm", count=12),
+    Spot(place="div.thoi-tiet>span", text="Hà Nội 24 °C, ít mây"),
+    Spot(place="body>footer>p", text="Số lượt truy cập: 1.204.331"),
+)
+
+
+def redesign(store: Store, keep: Keep, now: datetime) -> None:
+    """Give each defaced portal two versions of its face, pictures of some days, and a look at the new one."""
+    before, after = (keep(drawing(changed=changed), "image/png") for changed in (False, True))
+    difference = Difference(
+        page="/",
+        view="desktop",
+        changed=("text", "title", "images"),
+        text=0.82,
+        title_before="Cổng thông tin điện tử",
+        title="Cổng thông tin điện tử – giao diện mới",
+        added=("Chuyên mục Chuyển đổi số", "Đặt lịch hẹn trực tuyến"),
+        domains=("cdn.example",),
+        dangerous=("page.replaced",),
+        evidence={"picture_before": before, "picture_after": after, "picture_difference": after},
+    )
+    found = store.find("alert", Query(order="last_seen", limit=500)).records
+    portals = sorted({one.doc["asset"] for one in found if one.doc["category"] == "defacement"})
+    for portal in portals:
+        taken = Preview(id=portal, at=stamp(now), by="lan", differences=(difference,), spots=_SPOTS)
+        store.put_many(face_preview.KIND, {portal: to_doc(taken)})
+        first = Baseline(portal=portal, visits=30, changed_at=stamp(now - timedelta(days=9)))
+        second = replace(
+            first, version=2, visits=64, accepted_by="lan", changed_at=stamp(now - timedelta(days=2))
+        )
+        store.put_many(versions.OLD, {versions.key(portal, 1): to_record(first)})
+        store.put_many("baseline", {portal: to_record(second)})
+    store.append([_pictured(portal, day, before, now) for portal in portals for day in range(1, 6)])
+
+
+def _pictured(portal: str, day: int, picture: str, now: datetime) -> Event:
+    at = stamp(now - timedelta(days=day))
+    name = repeatable_id("picture", f"{portal} {day}")
+    return {
+        "@timestamp": at,
+        "event.id": name,
+        "event.sequence": 950_000 + int(name[:4], 16),
+        "event.ingested": at,
+        "event.kind": "event",
+        "event.module": "portal",
+        "event.dataset": "portal.picture",
+        "citywatch.portal.id": portal,
+        "citywatch.portal.view": "desktop",
+        "citywatch.evidence.sha256": [picture],
+        "citywatch.evidence.what": ["picture_after"],
+    }
 
 
 def _kept(event: Event, page: str, picture: str) -> Event:

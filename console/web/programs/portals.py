@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.exceptions import HTTPException
 
 from citywatch.model import to_doc
-from console.web.counterpart import Context, Pair, lists, named
+from console.web.counterpart import Context, Pair, following, lists, named
 from console.web.door import Visit
 from console.web.openapi import PAGING, Asked, Doc
 
@@ -16,6 +16,19 @@ _PORTAL = {
 }  # fmt: skip
 _SAVED = {
     "result": "saved", "text": "Saved.", "count": 0, "id": "", "undo": "", "portal": _PORTAL, "version": 2,
+}  # fmt: skip
+_TAKEN = {
+    "id": "www-soyte-example", "at": _AT, "by": "lan",
+    "differences": [
+        {
+            "page": "/", "view": "desktop", "changed": ["text"], "text": 0.4, "title_before": "", "title": "",
+            "added": ["Tin mới"], "domains": [], "dangerous": [], "evidence": {"picture_after": "0" * 64},
+        }
+    ],
+    "spots": [{"place": "div.tin-moi>ul>li", "text": "Tin mới", "count": 12}],
+}  # fmt: skip
+_VERSION = {
+    "version": 2, "state": "learned", "visits": 60, "changed_at": _AT, "accepted_by": "lan", "stands": "yes",
 }  # fmt: skip
 _LEVELS = ("1", "2", "3", "4", "5")
 _CSV = "url,name,agency,level,contact\nhttps://www.soyte.example/,Sở Y tế,so-y-te,3,\n"
@@ -42,6 +55,25 @@ def _portal(visit: Visit, context: Context) -> Doc:
         "tickets": [named(ticket) for ticket in context["tickets"]],
         "windows": [to_doc(window) for window in context["windows"]],
     }
+
+
+def _face(visit: Visit, context: Context) -> Doc:
+    del visit
+    return {
+        "id": context["portal"].id,
+        "taken": to_doc(context["taken"]) if context["taken"] is not None else None,
+        "faces": context["faces"],
+        "ignored": list(context["ignored"]),
+    }
+
+
+def _pictures(visit: Visit, context: Context) -> Doc:
+    del visit
+    shown = [
+        {"at": event["@timestamp"], "view": event.get("citywatch.portal.view", ""), "sha256": name}
+        for event, name in context["shown"]
+    ]
+    return {"pictures": shown, "next": following(context)}
 
 
 def _proof(visit: Visit, context: Context) -> Doc:
@@ -120,6 +152,27 @@ PAIRS = (
         answer=_SAVED | {"result": "recheck_good", "text": "Looked again: nothing bad was seen."},
     ),
     Pair(of="portal_accept", kind="portal", answer=_SAVED | {"result": "face_accepted"}),
+    Pair(
+        of="portal_face",
+        shows=_face,
+        answer={"id": _PORTAL["id"], "taken": _TAKEN, "faces": [_VERSION], "ignored": ["div.tin-moi>ul>li"]},
+    ),
+    Pair(of="face_look", kind="portal", answer=_SAVED | {"result": "face_differs"}),
+    Pair(
+        of="face_revert",
+        kind="portal",
+        body={"to": "1"},
+        required=("to",),
+        answer=_SAVED | {"result": "face_reverted"},
+    ),
+    Pair(of="face_ignore", kind="portal", body={"place": ("div.tin-moi>ul>li",)}, answer=_SAVED),
+    Pair(
+        of="portal_pictures",
+        asked=(PAGING[1],),
+        shows=_pictures,
+        answer={"pictures": [{"at": _AT, "view": "desktop", "sha256": "0" * 64}], "next": None},
+    ),
+    Pair(of="portal_picture_one", media=("image/png", "image/jpeg", "image/webp")),
     Pair(
         of="window_add",
         kind="portal",

@@ -6,7 +6,7 @@ import asyncio
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from hashlib import sha256
@@ -19,6 +19,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from citywatch.clock import stamp
 from citywatch.detect.indicators import Indicators
 from citywatch.journal.lmdb_journal import LmdbJournal
 from citywatch.model import Alert, Rule, to_doc
@@ -32,6 +33,7 @@ from citywatch.respond.shape import Playbook
 from citywatch.respond.sla import Sla, load_sla
 from citywatch.settings import Settings, load_settings
 from citywatch.store import open_store
+from console import face_preview
 from console.indicators import Warnings
 from console.packets import Packets
 from console.web import accounts, seed
@@ -84,6 +86,8 @@ class SmallHouse:
     names: dns.asyncresolver.Resolver | None = None
     """Who is asked for TXT records; a test may put its own server here."""
     warnings: Warnings = field(init=False)
+    preview: face_preview.Preview = field(default_factory=lambda: face_preview.Preview(id="", at="", by=""))
+    """What a look at a portal shows."""
     letters: list[tuple[str, str, str]] = field(default_factory=list[tuple[str, str, str]])
 
     def __post_init__(self) -> None:
@@ -118,6 +122,11 @@ class SmallHouse:
 
     def accept_face(self, portal_id: str, by: str) -> str:
         return f"{portal_id} by {by}"
+
+    def preview_face(self, portal_id: str, by: str) -> face_preview.Preview:
+        taken = replace(self.preview, id=portal_id, by=by, at=stamp(self.clock()))
+        self.store.put_many(face_preview.KIND, {portal_id: to_doc(taken)})
+        return taken
 
     def packets(self, alert_id: str, by: str) -> Packets:
         raw = f"packets of {alert_id} for {by}".encode()

@@ -51,6 +51,12 @@ OTHERS = {
     "/portals/{id}/recheck": "portal",
     "/portals/{id}/accept": "portal",
     "/portals/{id}/picture": "portal",
+    "/portals/{id}/face": "portal",
+    "/portals/{id}/face/look": "portal",
+    "/portals/{id}/face/revert": "portal",
+    "/portals/{id}/face/ignored": "portal",
+    "/portals/{id}/pictures": "portal",
+    "/portals/{id}/pictures/{sha256}": "portal",
     "/portals/{id}/window": "portal",
     "/portals/{id}/windows/clear": "portal",
     "/badge/{id}.svg": "portal",
@@ -110,6 +116,7 @@ OWN_TEST = {
     "run_steer",
     "setup_choose",
     "portal_picture",
+    "portal_picture_one",
 }
 """Routes whose good answer needs more than an id; each has a test of its own."""
 

@@ -27,6 +27,7 @@ NO_SCREEN = {
     "/tickets/{id}/report": "a PDF or DOCX",
     "/tables/{file}": "a CSV or XLSX",
     "/portals/{id}/picture": "kept bytes",
+    "/portals/{id}/pictures/{sha256}": "kept bytes",
     "/badge/{id}.svg": "a picture for other sites",
     "/feeds/block/{form}": "a list for firewalls",
     "/healthz": "for a load balancer",
