@@ -338,37 +338,83 @@ def period_facts(source: Source, period: Period, agency_id: str = "") -> Facts:
     Raises:
         ReportError: there is no such agency.
     """
+    counted = count_period(source, period, agency_id)
+    row = counted.rows[ALL]
+    return replace(
+        _page(source, counted.agency),
+        values=_agency_values(counted.agency, agency_id),
+        subtitle=period.name,
+        tables={
+            "summary": _summary(row, counted.before),
+            "agencies": _by_agency(counted.rows, counted.names),
+            "backlog": _backlog(counted.named(row.backlog), counted.end, source.law.zone),
+            "annex": _annex(row),
+        },
+        charts=_charts(counted, source.law.zone),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """What is counted in a period, by agency and in all."""
+
+    period: Period
+    end: datetime
+    """The period's end, or now while it goes on."""
+    rows: Mapping[str, Row]
+    before: Row
+    """All agencies in the period before."""
+    names: Mapping[str, str]
+    tickets: Mapping[str, Ticket]
+    agency: Agency | None
+
+    def named(self, ids: Sequence[str]) -> list[Ticket]:
+        """Tickets by their ids."""
+        return [self.tickets[one] for one in ids]
+
+
+def count_period(source: Source, period: Period, agency_id: str = "") -> Counted:
+    """Count the tickets of a period, of one agency when it is given.
+
+    Raises:
+        ReportError: there is no such agency.
+    """
     agency = _agency(source.store, agency_id)
     if agency_id and agency is None:
         raise ReportError(f"there is no agency '{agency_id}'; list them: citywatch agencies list")
-    tickets = [
-        ticket
+    tickets = {
+        ticket.id: ticket
         for ticket in every(source.store, "ticket", Ticket)
         if not agency_id or ticket.agency == agency_id
-    ]
-    end = min(period.end, source.clock())
+    }
+    end = max(min(period.end, source.clock()), period.start)
 
     @cache
     def people(one: str) -> frozenset[str]:
         return people_of(source.store, one)
 
-    rows = measure(tickets, source.sla, period.start, max(end, period.start), people)
-    before = measure(tickets, source.sla, period.before.start, period.before.end, people)
-    by_id = {ticket.id: ticket for ticket in tickets}
-    opened = [by_id[one] for one in rows[ALL].opened]
-    names = {one: found.name for one in rows if (found := _agency(source.store, one))}
-    return replace(
-        _page(source, agency),
-        values=_agency_values(agency, agency_id),
-        subtitle=period.name,
-        tables={
-            "summary": _summary(rows[ALL], before[ALL]),
-            "agencies": _by_agency(rows, names),
-            "backlog": _backlog([by_id[one] for one in rows[ALL].backlog], end, source.law.zone),
-            "annex": _annex(rows[ALL]),
-        },
-        charts=_charts(opened, rows[ALL], period, source.law.zone),
+    rows = measure(tickets.values(), source.sla, period.start, end, people)
+    before = measure(tickets.values(), source.sla, period.before.start, period.before.end, people)
+    return Counted(
+        period=period,
+        end=end,
+        rows=rows,
+        before=before[ALL],
+        names={one: found.name for one in rows if (found := _agency(source.store, one))},
+        tickets=tickets,
+        agency=agency,
     )
+
+
+def opened_by_day(counted: Counted, zone: ZoneInfo) -> list[tuple[date, int]]:
+    """How many tickets were opened on each day of a period, at most 31."""
+    days = Counter(
+        parse_stamp(ticket.opened_at).astimezone(zone).date()
+        for ticket in counted.named(counted.rows[ALL].opened)
+    )
+    length = min((counted.period.end - counted.period.start).days, _BARS)
+    shown = [(counted.period.start + timedelta(days=number)).date() for number in range(length)]
+    return [(day, days[day]) for day in shown]
 
 
 def _summary(now: Row, before: Row) -> Table:
@@ -444,19 +490,14 @@ _IDS = 24
 """So many ids fit the bound of a cell."""
 
 
-def _charts(
-    opened: Sequence[Ticket], row: Row, period: Period, zone: ZoneInfo
-) -> dict[str, Sequence[tuple[str, float]]]:
-    days: Counter[date] = Counter()
-    for ticket in opened:
-        days[parse_stamp(ticket.opened_at).astimezone(zone).date()] += 1
-    length = min((period.end - period.start).days, _BARS)
-    shown = [(period.start + timedelta(days=number)).date() for number in range(length)]
+def _charts(counted: Counted, zone: ZoneInfo) -> dict[str, Sequence[tuple[str, float]]]:
+    row = counted.rows[ALL]
+    opened = counted.named(row.opened)
     categories = Counter(say("vi", "category", ticket.category or "–") for ticket in opened)
     severities = Counter(ticket.severity for ticket in opened)
     kept = [(_GOALS[goal], share) for goal in GOALS if (share := row.kept(goal)) is not None]
     return {
-        "days": [(day.strftime("%d/%m"), days[day]) for day in shown],
+        "days": [(day.strftime("%d/%m"), times) for day, times in opened_by_day(counted, zone)],
         "categories": categories.most_common(12),
         "severities": [
             (say("vi", "severity", one.name), severities[one]) for one in sorted(severities, reverse=True)

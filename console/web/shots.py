@@ -278,6 +278,7 @@ def screens(house: ShowHouse) -> dict[str, str]:
         "search": "/search?range=7d&by=source.ip",
         "event": f"/events/{alert['event']['event.id']}",
         "overview": "/overview",
+        "reports": "/reports",
         "wall": "/wall",
         "hunts": "/hunts",
         "rules": "/rules",

@@ -18,8 +18,8 @@ from console.web.accounts import write_audit
 from console.web.door import Visit, Way
 from console.web.tickets import change, seen
 
-_AT_ONCE = BoundedSemaphore(2)  # each document takes a process and up to a second of a core
-_MEDIA = {
+AT_ONCE = BoundedSemaphore(2)  # each document takes a process and up to a second of a core
+MEDIA = {
     "pdf": "application/pdf",
     "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
 }
@@ -120,21 +120,21 @@ def report(visit: Visit) -> Response:
     """A draft of a form, to be downloaded."""
     ticket = visit.desk.ticket(visit.path("id"))
     form, ending = visit.asked("form") or "progress", visit.asked("as") or "pdf"
-    if ticket is None or form not in TICKET_FORMS or ending not in _MEDIA:
+    if ticket is None or form not in TICKET_FORMS or ending not in MEDIA:
         raise visit.missing()
     house = visit.house
     source = Source(
         settings=house.settings, clock=house.clock, store=house.store, sla=house.sla, law=house.law
     )
     try:
-        with _AT_ONCE:
+        with AT_ONCE:
             made = print_ticket(source, ticket, form, ending)
     except ReportError as error:
         return visit.page("error.html", 500, code=500, detail=str(error))
     write_audit(house.store, house.clock, visit.who.id, "report_read", f"{ticket.id} {form}.{ending}")
     name = f"{ticket.id}-{form}.{ending}"
     headers = {"content-disposition": f'attachment; filename="{name}"', "x-content-type-options": "nosniff"}
-    return Response(made, media_type=_MEDIA[ending], headers=headers)
+    return Response(made, media_type=MEDIA[ending], headers=headers)
 
 
 WAYS = (

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from starlette.exceptions import HTTPException
+
+from citywatch.clock import stamp
 from citywatch.model import to_doc
+from citywatch.respond.metrics import ALL
 from console.web import views
 from console.web.access import ROLES
 from console.web.counterpart import Context, Pair, lists
@@ -47,6 +51,14 @@ def _people(visit: Visit, context: Context) -> Doc:
     return {"people": people, "invites": [to_doc(one) for one in context["invites"]]} | made
 
 
+_PERIOD = (
+    Asked(
+        name="period", example="2026-11", what="a month, or a week as 2026-W47; the present month if empty"
+    ),
+    Asked(name="agency", example="", what="the report of one agency"),
+)
+
+
 def _accounts(visit: Visit, context: Context) -> Doc:
     del visit
     found = [person(user) for user in context["users"]]
@@ -62,6 +74,23 @@ def _overview(visit: Visit, context: Context) -> Doc:
     for agency, one in zip(doc["agencies"], figures.agencies, strict=True):
         agency |= {"worst": one.worst.name if one.worst is not None else "", "state": one.state}
     return doc
+
+
+def _report(visit: Visit, context: Context) -> Doc:
+    del visit
+    if context["counted"] is None:
+        raise HTTPException(400, context["wrong"])
+    counted = context["counted"]
+    return {
+        "period": context["period"],
+        "agency": context["agency"],
+        "from": stamp(counted.period.start),
+        "to": stamp(counted.end),
+        "all": counted.rows[ALL].flat(),
+        "before": counted.before.flat(),
+        "agencies": [row.flat() for row in context["rows"]],
+        "days": {day.isoformat(): times for day, times in context["days"]},
+    }
 
 
 def _health(visit: Visit, context: Context) -> Doc:
@@ -148,6 +177,32 @@ PAIRS = (
             "trend": [],
             "agencies": [],
         },
+    ),
+    Pair(
+        of="reports",
+        asked=_PERIOD,
+        shows=_report,
+        answer={
+            "period": "2026-11",
+            "agency": "",
+            "from": _AT,
+            "to": _AT,
+            "all": {"agency": "*", "opened": 12, "closed": 9, "backlog": 3, "mtta_s": 900, "breaches": 1},
+            "before": {"agency": "*", "opened": 10, "closed": 8, "backlog": 1, "mtta_s": 700, "breaches": 0},
+            "agencies": [],
+            "days": {"2026-11-01": 2},
+        },
+    ),
+    Pair(
+        of="report_file",
+        asked=(
+            *_PERIOD,
+            Asked(name="as", example="pdf", schema={"type": "string", "enum": ["pdf", "docx"]}),
+        ),
+        media=(
+            "application/pdf",
+            "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        ),
     ),
     Pair(
         of="health",

@@ -26,6 +26,7 @@ NO_SCREEN = {
     "/events/{id}/evidence/{sha256}": "kept bytes",
     "/tickets/{id}/report": "a PDF or DOCX",
     "/tables/{file}": "a CSV or XLSX",
+    "/reports/file": "a PDF or DOCX",
     "/portals/{id}/picture": "kept bytes",
     "/portals/{id}/pictures/{sha256}": "kept bytes",
     "/badge/{id}.svg": "a picture for other sites",
