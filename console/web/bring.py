@@ -150,7 +150,8 @@ def _with_agency(text: str, visit: Visit) -> str:
 # -- showing that it is one's own --------------------------------------------------------------------------
 
 
-def _portal(visit: Visit) -> Portal:
+def portal_of(visit: Visit) -> Portal:
+    """The portal that the path names, if who asks may see it."""
     found = visit.desk.read("portal", visit.path("id"), Portal)
     if found is None:
         raise visit.missing()
@@ -164,7 +165,7 @@ def _claim(visit: Visit, portal: Portal) -> claims.Claim:
 
 def show_proof(visit: Visit) -> Response:
     """The three ways to show that a portal is one's own, with the text to put there."""
-    portal = _portal(visit)
+    portal = portal_of(visit)
     host, claim = checked_host(portal.url), _claim(visit, portal)
     return visit.page(
         "portal_proof.html",
@@ -179,7 +180,7 @@ def show_proof(visit: Visit) -> Response:
 
 def check_proof(visit: Visit) -> Response:
     """Look for the proof now."""
-    portal = _portal(visit)
+    portal = portal_of(visit)
     claim = _claim(visit, portal)
     here = f"/portals/{portal.id}/proof"
     store, clock = visit.house.store, visit.house.clock
@@ -219,7 +220,7 @@ def change(visit: Visit) -> Response:
 
 def recheck(visit: Visit) -> Response:
     """Look at the portal again, now, and say what is seen."""
-    portal = _portal(visit)
+    portal = portal_of(visit)
     if too_soon(visit, portal, "recheck"):
         return visit.go(f"/portals/{portal.id}", "too_soon")
     seen = visit.house.recheck(portal.id)
@@ -236,7 +237,7 @@ def recheck(visit: Visit) -> Response:
 
 def accept(visit: Visit) -> Response:
     """Take the portal's present face as the right one."""
-    portal = _portal(visit)
+    portal = portal_of(visit)
     if too_soon(visit, portal, "accept"):
         return visit.go(f"/portals/{portal.id}", "too_soon")
     try:

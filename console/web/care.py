@@ -11,11 +11,11 @@ from icalendar import Calendar, Event
 from starlette.responses import Response
 
 from citywatch.errors import InputError, SettingsError
-from citywatch.model import Portal
 from console import cares
 from console.maintenance import Window, windows
 from console.web.accounts import write_audit
 from console.web.before import look_last, picture_type
+from console.web.bring import portal_of
 from console.web.door import Visit, Way
 
 if TYPE_CHECKING:
@@ -38,16 +38,9 @@ def windows_of(visit: Visit, portal_id: str) -> list[Window]:
     return list(windows(wish.calendar, now, now + AHEAD, visit.house.settings.timezone))[:20]
 
 
-def _portal(visit: Visit) -> Portal:
-    found = visit.desk.read("portal", visit.path("id"), Portal)
-    if found is None:
-        raise visit.missing()
-    return found[0]
-
-
 def add_window(visit: Visit) -> Response:
     """Add a maintenance window: changes of the page in it alarm nobody."""
-    portal = _portal(visit)
+    portal = portal_of(visit)
     back = f"/portals/{portal.id}"
     zone = ZoneInfo(visit.house.settings.timezone)
     try:
@@ -84,7 +77,7 @@ def _with_window(calendar: str, start: datetime, end: datetime, visit: Visit) ->
 
 def clear_windows(visit: Visit) -> Response:
     """Take all maintenance windows of a portal away."""
-    portal = _portal(visit)
+    portal = portal_of(visit)
     cares.change(_house(visit), portal, visit.who.id, calendar="")
     write_audit(visit.house.store, visit.house.clock, visit.who.id, "windows_cleared", portal.id)
     return visit.go(f"/portals/{portal.id}", "saved")
@@ -92,7 +85,7 @@ def clear_windows(visit: Visit) -> Response:
 
 def show_picture(visit: Visit) -> Response:
     """The newest picture of a portal, for whoever may see the portal."""
-    portal = _portal(visit)
+    portal = portal_of(visit)
     last = look_last(visit.desk, portal.id)
     raw = visit.house.evidence.get(last.picture) if last is not None else None
     kind = picture_type(raw) if raw is not None else ""

@@ -12,7 +12,7 @@ from citywatch.ports import All, Is, Query
 from console import cares, face_preview, versions
 from console.web.accounts import write_audit
 from console.web.before import picture_type
-from console.web.bring import too_soon
+from console.web.bring import portal_of, too_soon
 from console.web.door import Visit, Way
 from console.web.proofs import proofs_of
 from console.web.show import link
@@ -30,16 +30,9 @@ def _house(visit: Visit) -> House:
     return cast("House", visit.house)
 
 
-def _portal(visit: Visit) -> Portal:
-    found = visit.desk.read("portal", visit.path("id"), Portal)
-    if found is None:
-        raise visit.missing()
-    return found[0]
-
-
 def show_face(visit: Visit) -> Response:
     """The versions of a portal's face, what was seen on the last look, and the blocks that do not count."""
-    portal = _portal(visit)
+    portal = portal_of(visit)
     ignored = cares.read_wish(_house(visit), portal.id).ignored
     taken = face_preview.read(visit.house.store, portal.id)
     spots = taken.spots if taken is not None else ()
@@ -58,7 +51,7 @@ def show_face(visit: Visit) -> Response:
 
 def look(visit: Visit) -> Response:
     """Look at the portal now, to show what accepting its face would change."""
-    portal = _portal(visit)
+    portal = portal_of(visit)
     here = f"/portals/{portal.id}/face"
     if too_soon(visit, portal, "preview"):
         return visit.go(here, "too_soon")
@@ -72,7 +65,7 @@ def look(visit: Visit) -> Response:
 
 def revert(visit: Visit) -> Response:
     """Let an earlier version of the face stand again."""
-    portal = _portal(visit)
+    portal = portal_of(visit)
     here = f"/portals/{portal.id}/face"
     text = visit.given("to")
     if not (text.isascii() and text.isdecimal() and len(text) < 10):  # noqa: PLR2004 - digits of any version there is
@@ -89,7 +82,7 @@ def revert(visit: Visit) -> Response:
 
 def ignore(visit: Visit) -> Response:
     """Say which blocks of the page may change as they like."""
-    portal = _portal(visit)
+    portal = portal_of(visit)
     here = f"/portals/{portal.id}/face"
     given = (place.strip() for place in visit.form.get("place", []))
     places = tuple(dict.fromkeys(place for place in given if 0 < len(place) <= _LONGEST_PLACE))
@@ -109,7 +102,7 @@ def ignore(visit: Visit) -> Response:
 
 def show_pictures(visit: Visit) -> Response:
     """The pictures that were kept of a portal, newest first."""
-    portal = _portal(visit)
+    portal = portal_of(visit)
     where = All((Is("citywatch.portal.id", portal.id), Is("event.dataset", "portal.picture")))
     page = visit.desk.events(Query(where=where, limit=_PAGE, after=visit.asked("after") or None))
     shown = [(event, now) for event in page.events for now in [_kept(event)] if now]
@@ -128,7 +121,7 @@ def _kept(event: Event) -> str:
 
 def show_one(visit: Visit) -> Response:
     """A picture of a portal by its hash, for whoever may see the portal."""
-    portal = _portal(visit)
+    portal = portal_of(visit)
     name = visit.path("sha256")
     raw = visit.house.evidence.get(name) if _belongs(visit, portal, name) else None
     kind = picture_type(raw) if raw is not None else ""

@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from dataclasses import replace
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from citywatch.errors import CityWatchError
-from citywatch.model import Agency
-from citywatch.settings import Fetch
 from console.face_preview import Preview, Spot, forget, read, spots_of, take
-from console.house import House, open_house
+from console.house import House
 from console.portals import scan
-from console.registry import put_agency, register_portal
+from console.registry import register_portal
 from console.versions import Difference, rows
 from sensors.portal.page import Block
 from sensors.portal.range import PortalRange
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Generator[House]:
-    with open_house(tmp_path / "data", make=True) as opened:
-        opened.settings = replace(opened.settings, fetch=Fetch(allow_loopback=True, timeout_s=5, retries=0))
-        put_agency(opened, Agency(id="a", name="A"))
-        yield opened
+from tests.console.test_versions import house as house  # noqa: PLC0414 - a fixture, taken over
 
 
 def test_a_changed_portal_is_looked_at_without_changing_its_face(house: House) -> None:
