@@ -76,7 +76,8 @@ def download(visit: Visit) -> Response:
     """The same as a document to complete and sign."""
     source, wanted, agency = _source(visit), _period(visit), visit.asked("agency").strip()
     ending = visit.asked("as") or "pdf"
-    if ending not in MEDIA:
+    known = not agency or visit.house.store.get("agency", agency) is not None
+    if ending not in MEDIA or not known:
         raise visit.missing()
     try:
         span_of(wanted, source.law.zone)
