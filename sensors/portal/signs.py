@@ -30,6 +30,7 @@ _ABOUT = phrases_of(
     *("polizei", "yetkili", "sorusturma"),
 )
 _MOST = 100_000
+_LINE = 1_000
 _QUOTED = re.compile(r"[\"“”„«‟]([^\"“”„«»‟]{4,200})[\"“”»‟]")
 
 
@@ -65,6 +66,7 @@ def _likely(plain: str) -> list[int]:
     return sorted({rows[index] for index, _, _ in found})
 
 
+@lru_cache(maxsize=64)
 def may_be_signed(text: str) -> bool:
     """Whether it is worth a look at the single lines of a text."""
     return bool(_likely(unleet(joined(fold(text)))))
@@ -75,7 +77,6 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern if pattern.isascii() else plain_letters(unicodedata.normalize("NFC", pattern)))
 
 
-@lru_cache(maxsize=64)  # several witnesses ask of the same page, one after the other
 def find_signs(text: str) -> Signs:
     """Find a defacer's sentences.
 
@@ -86,7 +87,20 @@ def find_signs(text: str) -> Signs:
     >>> find_signs("Công an cảnh báo thủ đoạn mới").names
     ()
     """
-    text = text[:_MOST]
+    return _of_line(text) if len(text) <= _LINE else _of_text(text[:_MOST])
+
+
+@lru_cache(maxsize=4096)  # the views of a portal mostly show the same lines, one after the other
+def _of_line(text: str) -> Signs:
+    return _found(text)
+
+
+@lru_cache(maxsize=64)  # several witnesses ask of the same page, one after the other
+def _of_text(text: str) -> Signs:
+    return _found(text)
+
+
+def _found(text: str) -> Signs:
     bare = _QUOTED.sub(" ", text) if any(mark in text for mark in '"“„«') else text
     plain = unleet(joined(fold(bare)))
     names: dict[str, None] = {}
