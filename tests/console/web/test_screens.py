@@ -1,7 +1,8 @@
-"""Is every screen there is among those that are looked at, and does none break a rule of accessibility?"""
+"""Is every screen looked at, small enough, no wider than a phone, and within the rules of accessibility?"""
 
 from __future__ import annotations
 
+import gzip
 import re
 from collections.abc import Generator
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from tests.console.web.test_pictures import chromium as chromium  # noqa: PLC041
 from tests.console.web.test_pictures import violations
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Response
 
 pytestmark = pytest.mark.chromium
 
@@ -39,6 +40,8 @@ NO_SCREEN = {
     "/login/oidc/back": "leads on from there",
 }
 """Routes that a person never sees as a page of ours."""
+
+LARGEST = 100 * 1024
 
 LOOKS = (
     ("vi", "light", 1920, 1080),
@@ -77,6 +80,14 @@ def test_every_route_is_a_screen_that_is_looked_at_or_no_screen_for_a_reason(
     assert set(NO_SCREEN) <= pages
 
 
+def unfit(answer: Response | None, name: str) -> list[str]:
+    """What is wrong with the answer itself."""
+    if answer is None or answer.status != (404 if name == "missing" else 200):
+        return [f"{name}: answered {answer and answer.status}"]
+    large = len(gzip.compress(answer.body(), 5)) > LARGEST
+    return [f"{name}: more than 100 KiB over the wire"] if large else []
+
+
 @pytest.mark.parametrize(("language", "theme", "width", "height"), LOOKS)
 def test_no_screen_breaks_a_rule_of_accessibility(
     chromium: Browser, shown: tuple[shots.ShowHouse, str], language: str, theme: str, width: int, height: int
@@ -92,10 +103,7 @@ def test_no_screen_breaks_a_rule_of_accessibility(
     wrong: list[str] = []
 
     def look(name: str, path: str) -> None:
-        answer = page.goto(path, wait_until="load")
-        expected = 404 if name == "missing" else 200
-        if answer is None or answer.status != expected:
-            wrong.append(f"{name}: {path} answered {answer and answer.status}")
+        wrong.extend(unfit(page.goto(path, wait_until="load"), name))
         wrong.extend(f"{name}: {one}" for one in violations(page))
         wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         if wide > 1:
