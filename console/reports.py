@@ -16,7 +16,6 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from citywatch.clock import Clock, parse_stamp
-from citywatch.errors import SettingsError
 from citywatch.model import Agency, Alert, Portal, System, Ticket, from_doc
 from citywatch.ports import Store
 from citywatch.respond.every import every
@@ -28,6 +27,7 @@ from citywatch.respond.sla import GOALS, Sla
 from citywatch.settings import Settings
 from console.deadlines import people_of
 from console.measures import deadlines_of, level_of, seen_at
+from console.period import Period, span_of
 from console.web.words import change_words, say
 
 TICKET_FORMS: Final = ("mau03", "mau04", "progress")
@@ -42,7 +42,6 @@ _PLAYBOOK = re.compile(r" v[0-9]+$")
 """Who wrote a line was a playbook: `loss v1`."""
 _BREAK = re.compile(r"[_.@-]")
 """Where a long name may go on in the next line of its cell."""
-_PERIOD = re.compile(r"([0-9]{4})-(?:W([0-5][0-9])|([01][0-9]))")
 _BARS = 31
 _DRAFT: Final = "Dự thảo do CityWatch lập, cần người có thẩm quyền kiểm tra và ký"
 
@@ -290,46 +289,6 @@ def _evidence(ticket: Ticket, zone: ZoneInfo) -> Table:
 
 
 # -- a week or a month -----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Period:
-    """A week or a month in the city's time."""
-
-    name: str
-    start: datetime
-    end: datetime
-
-    @property
-    def before(self) -> Period:
-        """As long a time before it."""
-        return Period(name="", start=self.start - (self.end - self.start), end=self.start)
-
-
-def span_of(text: str, zone: ZoneInfo) -> Period:
-    """A week (`2026-W47`, Monday to Sunday) or a month (`2026-11`).
-
-    Raises:
-        SettingsError: it is none.
-
-    >>> period = span_of("2026-W47", ZoneInfo("Asia/Ho_Chi_Minh"))
-    >>> f"{period.start:%d/%m} {period.end:%d/%m}"
-    '16/11 23/11'
-    """
-    found = _PERIOD.fullmatch(text)
-    wrong = SettingsError(f"'{text}' is no period; write 2026-W47 or 2026-11")
-    if found is None:
-        raise wrong
-    year = int(found[1])
-    try:
-        first = date.fromisocalendar(year, int(found[2]), 1) if found[2] else date(year, int(found[3]), 1)
-        after = first + timedelta(days=7) if found[2] else (first + timedelta(days=31)).replace(day=1)
-    except (ValueError, OverflowError):
-        raise wrong from None
-    name = f"Tuần {int(found[2])} năm {year}" if found[2] else f"Tháng {first.month} năm {year}"
-    start, end = (datetime.combine(day, datetime.min.time(), zone) for day in (first, after))
-    last = (after - timedelta(days=1)).strftime("%d/%m/%Y")
-    return Period(name=f"{name} (từ {first:%d/%m/%Y} đến {last})", start=start, end=end)
 
 
 def period_facts(source: Source, period: Period, agency_id: str = "") -> Facts:

@@ -13,7 +13,8 @@ from citywatch.ports import Query
 from citywatch.respond.metrics import ALL
 from citywatch.respond.report import ReportError
 from citywatch.respond.sla import GOALS
-from console.reports import Source, count_period, opened_by_day, print_period, span_of
+from console.period import span_of
+from console.reports import Source, count_period, opened_by_day, print_period
 from console.web.accounts import write_audit
 from console.web.door import Visit, Way
 from console.web.ticket_work import AT_ONCE, MEDIA
@@ -80,7 +81,6 @@ def download(visit: Visit) -> Response:
     if ending not in MEDIA or not known:
         raise visit.missing()
     try:
-        span_of(wanted, source.law.zone)
         with AT_ONCE:
             made = print_period(source, wanted, ending, agency)
     except SettingsError as error:

@@ -17,7 +17,6 @@ from pypdf import PdfReader
 from typer.testing import CliRunner
 
 from citywatch.clock import stamp
-from citywatch.errors import SettingsError
 from citywatch.model import Agency, Alert, Change, Portal, Severity, System, Ticket, to_doc
 from citywatch.ports import Query
 from citywatch.respond.audit import KIND
@@ -26,7 +25,8 @@ from citywatch.respond.report import Facts, ReportError
 from console.cases import read_ticket
 from console.cli.app import app
 from console.house import House, open_house
-from console.reports import Source, period_facts, print_period, print_ticket, span_of, ticket_facts
+from console.period import span_of
+from console.reports import Source, period_facts, print_period, print_ticket, ticket_facts
 
 MONDAY = datetime(2026, 11, 16, 2, 0, tzinfo=UTC)
 HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -135,21 +135,6 @@ def test_a_scorecard_counts_one_agency_alone(house: House) -> None:
     assert "Sở Y tế" in text_of(print_period(source_of(house), "2026-11", "pdf", "so-y-te"))
     with pytest.raises(ReportError, match="no agency 'nowhere'"):
         period_facts(source_of(house), span_of("2026-11", HANOI), "nowhere")
-
-
-def test_a_week_and_a_month_are_those_of_the_city() -> None:
-    week, month = span_of("2026-W53", HANOI), span_of("2026-12", HANOI)
-    assert (week.start.isoformat(), week.end.isoformat()) == (
-        "2026-12-28T00:00:00+07:00",
-        "2027-01-04T00:00:00+07:00",
-    )
-    assert (month.start.day, month.end.isoformat()) == (1, "2027-01-01T00:00:00+07:00")
-
-
-@pytest.mark.parametrize("text", ["2026-W54", "2026-13", "2026-00", "2027-W53", "9999-12", "last", "2026-W4"])
-def test_what_is_no_period_is_refused(text: str) -> None:
-    with pytest.raises(SettingsError, match="is no period"):
-        span_of(text, HANOI)
 
 
 def test_the_terminal_writes_the_file_and_the_audit_knows(house: House, tmp_path: Path) -> None:
