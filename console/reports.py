@@ -28,7 +28,7 @@ from citywatch.settings import Settings
 from console.deadlines import people_of
 from console.measures import deadlines_of, level_of, seen_at
 from console.period import Period, span_of
-from console.web.words import change_words, say
+from console.web.words import change_words, evidence, say
 
 TICKET_FORMS: Final = ("mau03", "mau04", "progress")
 _GOALS: Final = {
@@ -282,7 +282,7 @@ def _alerts(store: Store, ticket: Ticket, zone: ZoneInfo) -> Table:
 
 def _evidence(ticket: Ticket, zone: ZoneInfo) -> Table:
     rows = [
-        [_shown(one.taken_at, zone), one.what or one.media_type, one.source, one.sha256]
+        [_shown(one.taken_at, zone), evidence("vi", one.what) or one.media_type, one.source, one.sha256]
         for one in ticket.evidence
     ]
     return Table(columns=("Lấy lúc", "Loại", "Nguồn", "SHA-256"), rows=rows, widths=(3, 2, 4, 6))

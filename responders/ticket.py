@@ -97,8 +97,11 @@ class OpenTicket:
     def _evidence(self, run: Run, hashes: Sequence[object]) -> tuple[Evidence, ...]:
         """What the sensors kept for the opening alert, and what the steps captured."""
         event = run.alert.event
-        held = event.get("citywatch.evidence.sha256", [])
-        of_sensor = cast("list[object]", held) if isinstance(held, list) else [held]
+        of_sensor = _list(event.get("citywatch.evidence.sha256"))
+        whats = {
+            str(one): str(what)
+            for one, what in zip(of_sensor, _list(event.get("citywatch.evidence.what")), strict=False)
+        }
         named = dict.fromkeys(str(one) for one in (*of_sensor, *hashes))
         source = str(event.get("url.full") or event.get("log.file.path") or event.get("event.module", ""))
         found: list[Evidence] = []
@@ -113,9 +116,17 @@ class OpenTicket:
                     size=kept.size if kept else 0,
                     taken_at=run.alert.first_seen,
                     source=source,
+                    what=whats.get(one, ""),
                 )
             )
         return tuple(found)
+
+
+def _list(held: object) -> list[object]:
+    """A field of an event that holds nothing, one value or several."""
+    if held is None:
+        return []
+    return cast("list[object]", held) if isinstance(held, list) else [held]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -153,6 +153,7 @@ def environment(language: str, zone: str) -> Environment:
         "span": span,
         "severity": severity_name,
         "change": partial(words.change_words, language),
+        "evidence": lambda what: words.evidence(language, what),  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType] - called by templates
         "say": lambda code, kind: words.say(language, kind, code),  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType] - called by templates
     }
     cast("dict[str, Any]", made.filters).update(filters)

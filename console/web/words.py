@@ -73,6 +73,21 @@ WORDS: dict[str, dict[str, str]] = {
         "notify": _n("tells people"),
         "change": _n("changes something"),
     },
+    "evidence": {
+        "page": _n("page"),
+        "page_before": _n("page before"),
+        "page_text": _n("text of the page"),
+        "response_headers": _n("response headers"),
+        "response_body": _n("response"),
+        "request_body": _n("request"),
+        "certificate_chain": _n("certificate chain"),
+        "picture_before": _n("picture before"),
+        "picture_after": _n("picture now"),
+        "picture_difference": _n("picture of the difference"),
+        "script": _n("script"),
+        "attachment": _n("attachment"),
+        "packets": _n("packets"),
+    },
     "moment": {
         "first_seen": _n("first seen"),
         "last_seen": _n("last seen"),
@@ -466,3 +481,13 @@ def say(language: str, kind: str, code: str) -> str:
     """
     text = WORDS.get(kind, {}).get(code)
     return catalogue(language).gettext(text) if text else code.replace("_", " ")
+
+
+def evidence(language: str, what: str) -> str:
+    """The words for a kind of evidence; what people named themselves (a file) stays as it is.
+
+    >>> evidence("en", "page_before"), evidence("en", "screen_shot.png")
+    ('page before', 'screen_shot.png')
+    """
+    text = WORDS["evidence"].get(what)
+    return catalogue(language).gettext(text) if text else what

@@ -21,7 +21,10 @@ def test_evidence_of_a_ticket_has_its_type_and_size_and_what_is_gone_says_neithe
     folder = EvidenceFolder(tmp_path / "evidence")
     kept, gone = folder.keep(b"<h1>Hacked</h1>", "text/html"), "0" * 64
     alert = an_alert()
-    alert = replace(alert, event=alert.event | {"citywatch.evidence.sha256": [kept, gone]})
+    alert = replace(
+        alert,
+        event=alert.event | {"citywatch.evidence.sha256": [kept, gone], "citywatch.evidence.what": ["page"]},
+    )
     run = Run(
         id="r", playbook="p", version=1, digest="d", alert=alert, alert_id=alert.id, group=alert.subject,
         group_id="g", state="running", started_at=alert.first_seen, updated_at=alert.first_seen, steps=(),
@@ -31,6 +34,8 @@ def test_evidence_of_a_ticket_has_its_type_and_size_and_what_is_gone_says_neithe
     given = opener.act(Order(key="r:t:0", action="ticket.open", inputs={}, run_id="r"))
     record = store.get("ticket", str(given["ticket_id"]))
     assert record
-    found = [(one.sha256, one.media_type, one.size) for one in from_doc(record.doc, Ticket).evidence]
-    assert found == [(kept, "text/html", 15), (gone, "", 0)]
+    found = [
+        (one.sha256, one.media_type, one.size, one.what) for one in from_doc(record.doc, Ticket).evidence
+    ]
+    assert found == [(kept, "text/html", 15, "page"), (gone, "", 0, "")]
     store.close()
