@@ -18,7 +18,7 @@ from citywatch.detect.sigma.cache import RuleCache
 from citywatch.detect.sigma.correlate import Correlator
 from citywatch.detect.sigma.engine import Engine
 from citywatch.detect.sigma.load import CorrelationRule, FileRules, Refusal
-from citywatch.detect.sigma.match import match_of
+from citywatch.detect.sigma.match import Explanations, match_of
 from citywatch.detect.sigma.resolve import RuleSet, resolve
 from citywatch.detect.tuning import read_off
 from citywatch.detect.yara import Get, YaraRules
@@ -100,6 +100,7 @@ class Rulebook:
         self.engine = Engine(tuple(ruleset.events.values()))
         self._silent = ruleset.silent
         self._wanted = self.correlator.wants
+        self._explanations = Explanations()
 
     @classmethod
     def load(
@@ -145,13 +146,17 @@ class Rulebook:
         warned = self.indicators
         if warned is not None:
             warned.refresh()
+        silent, wants, known = self._silent, self._wanted, self._explanations
         for event, hits in zip(events, self.engine.hits_of(events), strict=True):
-            matches = [match_of(rule, event) for rule in hits if rule.rule.id not in self._silent]
+            ids = [rule.rule.id for rule in hits]
+            matches = [
+                match_of(rule, event, known) for rule, key in zip(hits, ids, strict=True) if key not in silent
+            ]
             if self._evidence is not None and "citywatch.evidence.sha256" in event:
                 matches.extend(self.yara.judge(event, self._evidence))
             if warned is not None:
                 matches.extend(warned.judge(event))
-            wanted = tuple(rule.rule.id for rule in hits if rule.rule.id in self._wanted)
+            wanted = tuple([key for key in ids if key in wants])
             if matches or wanted:
                 found.append(Seen(event=event if wanted else {}, rules=wanted, matches=tuple(matches)))
         return found

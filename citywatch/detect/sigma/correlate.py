@@ -78,7 +78,8 @@ class Correlator:
         self._groups = self._entries = self._unusable = 0
         self._by_base: dict[str, list[Table]] = {}
         self._pending: dict[tuple[str, bytes], dict[str, Pending]] = {}
-        self._dirty: dict[str, tuple[Table, bytes] | None] = {}
+        self._gone: dict[str, None] = {}
+        """Names of saved state that nothing asks for any more."""
         self._join()
 
     def _join(self) -> None:
@@ -142,11 +143,13 @@ class Correlator:
 
     def changes(self) -> dict[str, bytes | None]:
         """State that changed since the last call; None deletes a key. Call `settle` before."""
-        changed: dict[str, bytes | None] = {}
-        for name, where in self._dirty.items():
-            group = where[0].find(where[1]) if where is not None else None
-            changed[name] = None if group is None else pack(group)
-        self._dirty = {}
+        changed: dict[str, bytes | None] = dict(self._gone)
+        self._gone = {}
+        for table in self._tables.values():
+            for key in table.dirty:
+                group = table.find(key)
+                changed[table.name(key)] = None if group is None else pack(group)
+            table.dirty = set()
         return changed
 
     def restore(self, state: Mapping[str, bytes]) -> None:
@@ -161,7 +164,7 @@ class Correlator:
             except (msgspec.MsgspecError, ValueError):
                 group, key = None, b""
             if table is None or group is None:
-                self._dirty[name] = None
+                self._gone[name] = None
             else:
                 self._enter(table, key, group)
                 table.clock = max(table.clock, group.newest)
@@ -173,14 +176,15 @@ class Correlator:
             mine = marks.get(table.mark)
             for key, group in (*table.old.items(), *table.young.items()):
                 if mine is None:
-                    self._dirty[table.name(key)] = None
+                    self._gone[table.name(key)] = None
                 else:
                     self._enter(mine, key, group)
             if mine is not None:
                 mine.clock, mine.turned = table.clock, table.turned
-        for name, where in older._dirty.items():
-            mine = None if where is None else marks.get(where[0].mark)
-            self._dirty[name] = None if mine is None or where is None else (mine, where[1])
+                mine.dirty |= table.dirty
+            else:
+                self._gone.update(dict.fromkeys(map(table.name, table.dirty)))
+        self._gone.update(older._gone)
 
     def health(self) -> CorrelatorHealth:
         tables = self._tables.values()
@@ -204,38 +208,49 @@ class Correlator:
             return
         entry: Entry | None = None
         for key, parts in table.groups_of(base, event):
-            if not table.first_time(event, key):
+            if table.several and not table.first_time(event, key):
                 continue
             if entry is None:
                 entry = (at, what, table.note(event), 1)
-            self._put(table, Hit(base, key, parts, event), entry, out)
+            self._put(table, base, key, parts, event, entry, out)
 
-    def _put(self, table: Table, hit: Hit, entry: Entry, out: list[Match]) -> None:
-        group, question = table.group(hit.key), table.question
-        is_new = not group.entries
-        era = self._era(table, group, entry[0])
+    def _put(  # noqa: PLR0913, PLR0917 - hot path: one call an event and group
+        self,
+        table: Table,
+        base: str,
+        key: bytes,
+        parts: tuple[str, ...],
+        event: Event,
+        entry: Entry,
+        out: list[Match],
+    ) -> None:
+        question, at = table.question, entry[0]
+        group = table.young.get(key) or table.group(key)
+        era, held = group, group.entries
+        is_new = not held
+        if held and at < held[-1][0] - question.late:
+            era = self._past(table, group, at)
         before = len(era.entries)
         found = era.put(entry, question)
         size = len(era.entries)
         if size > question.trim_at and (size & 63 == 0 or size > question.cap):
             table.dropped += era.trim(question)
         self._count(table, int(is_new), len(era.entries) - before)
-        self._dirty[table.name(hit.key)] = (table, hit.key)
-        for one in found:
-            self._burst(table, hit, era, one, out)
-        if table.tick(entry[0]):
+        table.dirty.add(key)
+        if found:
+            hit = Hit(base, key, parts, event)
+            for one in found:
+                self._burst(table, hit, era, one, out)
+        if at > table.clock and table.tick(at):
             self._turn(table)
         if self._groups > self._most_groups or self._entries > self._most_entries:
             self._evict()
 
-    def _era(self, table: Table, group: Group, at: int) -> Group:
-        """The group itself, or for an event older than the watermark the group of its past."""
-        late = table.question.late
-        if not group.entries or at >= group.newest - late:
-            return group
+    def _past(self, table: Table, group: Group, at: int) -> Group:
+        """For an event older than the group's watermark: the group of its past."""
         table.late += 1
         past = group.past
-        if past is not None and past.entries and at < past.newest - late:
+        if past is not None and past.entries and at < past.newest - table.question.late:
             table.dropped += len(past.entries)
             self._count(table, 0, -len(past.entries))
             past = None
@@ -276,7 +291,7 @@ class Correlator:
             group = outer.find(key)
             if group is not None and group.supersede(entry):
                 self._count(outer, 0, -1)
-            self._put(outer, Hit(hit.base, key, parts, hit.event), entry, out)
+            self._put(outer, hit.base, key, parts, hit.event, entry, out)
 
     # -- room --------------------------------------------------------------------------------------------
 
@@ -291,7 +306,7 @@ class Correlator:
 
     def _forget(self, table: Table, key: bytes, group: Group) -> None:
         self._count(table, -1, -group.size())
-        self._dirty[table.name(key)] = (table, key)
+        table.dirty.add(key)
         if not table.is_over(group):
             table.evicted += 1
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from citywatch.detect.fold import carried
-from citywatch.detect.sigma import oracle
+from citywatch.detect.sigma import oracle, tree
 from citywatch.detect.sigma.load import EventRule, Refusal
 from citywatch.errors import ContentError
-from citywatch.model import Event, Match, Problem
+from citywatch.model import Event, Match, Problem, Reason
 
 _SUBJECTS: Mapping[str, tuple[str, ...]] = {
     "portal": ("citywatch.portal.id",),
@@ -28,6 +28,8 @@ _FALLBACK = (
     "observer.name",
     "event.dataset",
 )
+_SHORT = 400
+_MOST_KNOWN = 4096
 
 
 def problem_of(refusal: Refusal) -> Problem:
@@ -37,7 +39,51 @@ def problem_of(refusal: Refusal) -> Problem:
     return Problem(sensor="rules", source=error.file, position=line, what=error.what, hint=error.hint)
 
 
-def match_of(rule: EventRule, event: Event) -> Match:
+class Explanations:
+    """Why rules said yes, remembered by what they asked about: a scanner's agent comes a thousand times."""
+
+    __slots__ = ("_fields", "_known")
+
+    def __init__(self) -> None:
+        self._fields: dict[str, tuple[str, ...]] = {}
+        self._known: dict[tuple[Any, ...], tuple[Reason, ...]] = {}
+
+    def of(self, rule: EventRule, event: Event) -> tuple[Reason, ...]:
+        """As `oracle.explain`."""
+        fields = self._fields.get(rule.rule.id)
+        if fields is None:
+            fields = self._fields[rule.rule.id] = _asked_by(rule.tree)
+        key = (rule.rule.id, *map(event.get, fields))
+        if not fields or not all(_is_short(value) for value in key):
+            return tuple(oracle.explain(rule.tree, event))
+        reasons = self._known.get(key)
+        if reasons is None:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            reasons = self._known[key] = tuple(oracle.explain(rule.tree, event))
+        return reasons
+
+
+def _asked_by(part: tree.Tree) -> tuple[str, ...]:
+    """The fields whose values decide; none where the whole event does, or whether a field is there."""
+    named: set[str] = set()
+    for atom in tree.atoms(part):
+        if not atom.field or isinstance(atom, tree.Exists):
+            return ()
+        named.add(atom.field)
+        if isinstance(atom, tree.FieldRef):
+            named.add(atom.other)
+    return tuple(sorted(named))
+
+
+def _is_short(value: Any) -> bool:
+    """Whether it may be remembered. 0 and 1 may not: they are also False and True."""
+    if value.__class__ is str:
+        return len(value) <= _SHORT
+    return value is None or (value.__class__ is int and value > 1)
+
+
+def match_of(rule: EventRule, event: Event, known: Explanations | None = None) -> Match:
     """The match of a single event, explained."""
     at = str(event.get("@timestamp", ""))
     return Match(
@@ -46,7 +92,7 @@ def match_of(rule: EventRule, event: Event) -> Match:
         at=at,
         first_at=at,
         event_ids=(str(event.get("event.id", "")),),
-        reasons=tuple(oracle.explain(rule.tree, event)),
+        reasons=(known or Explanations()).of(rule, event),
         event=event,
         values=carried(event),
     )

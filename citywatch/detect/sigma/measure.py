@@ -58,8 +58,8 @@ class Question:
     """What one correlation asks of a window, prepared once."""
 
     __slots__ = (
-        "_slice", "_thin", "cap", "late", "measure", "pattern", "span", "support", "thin_at", "trim_at",
-        "type",
+        "_slice", "_thin", "cap", "late", "least", "measure", "pattern", "span", "support", "thin_at",
+        "trim_at", "type",
     )  # fmt: skip
 
     def __init__(self, rule: CorrelationRule, *, late_s: int, cap: int) -> None:
@@ -74,6 +74,7 @@ class Question:
         self.measure = _factory(rule)
         self.pattern = pattern(rule)
         self.support = _support(rule)
+        self.least = _least(rule)
         self.cap = max(cap, 2 * self.support + 64)
         self.trim_at = 4 * self.support + 64
         self._thin = _thinning(rule)
@@ -123,6 +124,13 @@ def _support(rule: CorrelationRule) -> int:
     if rule.type in COUNTS:
         return max(rule.count, 0) + 1
     return len(rule.base_ids) if rule.type == "temporal" else 0
+
+
+def _least(rule: CorrelationRule) -> int:
+    """How few events a window may hold and still say yes: those with fewer need not be measured."""
+    if rule.op not in {"gte", "gt"} or rule.expression is not None or rule.type in SUMS:
+        return 0
+    return rule.count + (rule.op == "gt")
 
 
 def pattern(rule: CorrelationRule) -> str:

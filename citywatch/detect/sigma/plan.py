@@ -31,6 +31,8 @@ SIEVES = 2
 MOST_TOGETHER = 1_000
 MEMORY_LENGTH = 400
 """Longer values are seldom seen again: not remembered."""
+MEMORY_NUMBER = 100_000
+"""Nor are larger numbers: below it are ports, status codes and sizes of small packets."""
 
 _first: Callable[[tuple[int, int, int]], int] = itemgetter(0)
 
@@ -97,7 +99,7 @@ class _Asked:
 class _Field(dict[Any, int]):
     """One field of a plan: which rules its value makes candidates, as a bit a rule.
 
-    What was looked up before is in the dict: texts, and None for a field that is not there.
+    What was looked up before is in the dict: texts, whole numbers, and None for a field that is not there.
     """
 
     __slots__ = (
@@ -140,7 +142,11 @@ class _Field(dict[Any, int]):
         if value is None:
             self[None] = self._absent
             return self._absent
-        return self._loosely(text_of(value))
+        met = self._loosely(text_of(value))
+        if value.__class__ is int and 1 < value < MEMORY_NUMBER:  # 0 and 1 are also False and True
+            self._memory.spend()
+            self[value] = met
+        return met
 
     def any_of(self, value: Any) -> int:
         """Rules whose need this value meets, or one of a list's values."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from itertools import product
 from typing import Any, NamedTuple, cast
@@ -31,6 +32,7 @@ _LONG_VALUE = 200
 _NOTE_VALUES = 10
 _CODES = {name: code for code, name in enumerate(CARRIED)}
 _NAMES = frozenset(CARRIED)
+_ENCODER = msgspec.msgpack.Encoder()
 
 
 class Hit(NamedTuple):
@@ -67,12 +69,16 @@ class Table:
         self.queue: Iterator[bytes] | None = None
         self.clock = self.turned = 0
         self.entries = self.evicted = self.late = self.dropped = 0
+        self.dirty: set[bytes] = set()
+        """Keys of groups that changed since they were last saved."""
         self.outer: list[Table] = []
         """Correlations built on this one."""
         self.titles: Mapping[str, str] = {}
         """What rules are called in explanations, by id."""
         self.quiet = False
         """One of them does not want this one to speak for itself."""
+        self.several = rule.type not in TEMPORAL and len(rule.base_ids) > 1
+        """An event may answer several of the rules, and counts once."""
         self._place = {base: place for place, base in enumerate(rule.base_ids)}
         self._keys = {base: _named(rule, rule.group_by, base) for base in rule.base_ids}
         self._looks = {base: _named(rule, rule.fields, base) for base in rule.base_ids}
@@ -164,9 +170,7 @@ class Table:
         return list(found.items())
 
     def first_time(self, event: Event, key: bytes) -> bool:
-        """An event that answers several of the rules counts once (but shows each rule to temporal types)."""
-        if self.rule.type in TEMPORAL or len(self._place) == 1:
-            return True
+        """An event that answers several of the rules counts once (temporal types are shown each rule)."""
         event_id = event.get("event.id", "")
         last_id, keys = self._last
         if not event_id or event_id != last_id:
@@ -191,12 +195,12 @@ class Table:
 
     def note(self, event: Event, event_id: str = "") -> bytes:
         """What a match will tell of this event, packed: its id, then codes and values of carried fields."""
-        told = self._told
         note: list[Any] = [event_id or event.get("event.id", "")]
-        for code in sorted([_CODES[name] for name in _NAMES.intersection(event) if name not in told]):
+        for code, name in _carried(tuple(event), self._told):
+            value = event[name]
             note.append(code)
-            note.append(_short(event[CARRIED[code]]))
-        return msgspec.msgpack.encode(note)
+            note.append(value if type(value) is str and len(value) <= MOST_TEXT else _short(value))
+        return _ENCODER.encode(note)
 
     def subject(self, hit: Hit, values: Mapping[str, Sequence[str]]) -> list[tuple[str, str]]:
         """What the alert is about: the rule's own choice of fields, else the group."""
@@ -334,9 +338,21 @@ def _mark(rule: CorrelationRule) -> str:
     return blake2b(msgspec.msgpack.encode(asked), digest_size=6).hexdigest()
 
 
+@lru_cache(maxsize=4096)
+def _carried(names: tuple[str, ...], told: frozenset[str]) -> list[tuple[int, str]]:
+    """Which of an event's fields a note tells, with their codes: events have few shapes."""
+    return [
+        (code, CARRIED[code]) for code in sorted(_CODES[name] for name in _NAMES.intersection(names) - told)
+    ]
+
+
 def _digest(parts: tuple[str, ...]) -> bytes:
-    text = fold_case("\x1f".join(parts))
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).digest()
+    return _digest_of("\x1f".join(parts))
+
+
+@lru_cache(maxsize=16_384)
+def _digest_of(text: str) -> bytes:
+    return blake2b(fold_case(text).encode("utf-8", "surrogatepass"), digest_size=12).digest()
 
 
 def _text(event: Event, fields: tuple[str, ...]) -> str | None:

@@ -102,14 +102,15 @@ class Group:
         entries = self.entries
         if not entries or at >= entries[-1][0]:
             entries.append(entry)
-            self._forget(at - question.span - question.late)
+            if entries[0][0] < at - question.span - question.late:
+                self._forget(at - question.span - question.late)
             stretches = self._newest(question)
         else:
             place = bisect_left(entries, (at + 1,))
             entries.insert(place, entry)
             self._tail = None
             stretches = self._around(place, question)
-        return self._cover(entry, stretches)
+        return self._cover(entry, stretches) if stretches or self.bursts else []
 
     def trim(self, question: Question) -> int:
         """Thin out what a burst no longer needs, then cut to the cap; give how many events were lost.
@@ -148,13 +149,11 @@ class Group:
         self.entries, self._tail = kept, None
 
     def _forget(self, before: int) -> None:
-        entries = self.entries
-        if entries[0][0] < before:
-            count = bisect_left(entries, (before,))
-            del entries[:count]
-            self._left = max(self._left - count, 0)
-            if self.bursts:
-                self.bursts = [burst for burst in self.bursts if burst.end >= before] or None
+        count = bisect_left(self.entries, (before,))
+        del self.entries[:count]
+        self._left = max(self._left - count, 0)
+        if self.bursts:
+            self.bursts = [burst for burst in self.bursts if burst.end >= before] or None
 
     def _newest(self, question: Question) -> list[tuple[int, int, str]]:
         """The window that the newest event ends."""
@@ -162,7 +161,11 @@ class Group:
         at = entries[-1][0]
         tail = self._tail
         if tail is None:
+            if len(entries) < question.least:
+                return []
             self._left = bisect_left(entries, (at - question.span,))
+            if len(entries) - self._left < question.least:
+                return []
             tail = question.measure()
             for entry in entries[self._left :]:
                 tail.add(entry)
@@ -182,6 +185,9 @@ class Group:
         entries, span = self.entries, question.span
         end = entries[place][0] + span
         left = bisect_left(entries, (entries[place][0] - span,))
+        right = bisect_left(entries, (end + 1,))
+        if right - left < question.least or self._told(entries[left][0], entries[right - 1][0]):
+            return []
         tail = question.measure()
         for entry in entries[left:place]:
             tail.add(entry)
@@ -201,13 +207,14 @@ class Group:
                 joined.append((start, at, tail.text()))
         return joined
 
+    def _told(self, first: int, last: int) -> bool:
+        """Whether one burst holds all between these times, so that no window in it brings anything."""
+        return any(burst.start <= first and last <= burst.end for burst in self.bursts or ())
+
     def _cover(self, entry: Entry, stretches: list[tuple[int, int, str]]) -> list[Found]:
-        bursts = self.bursts
-        if not bursts and not stretches:
-            return []
         at = entry[0]
         found: list[Found] = []
-        inside = next((burst for burst in bursts or () if burst.start <= at <= burst.end), None)
+        inside = next((burst for burst in self.bursts or () if burst.start <= at <= burst.end), None)
         if inside is not None:
             found.append(Found(at, at, [entry], inside, ""))
         for start, end, text in stretches:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from citywatch.detect.sigma import plan, tree
+from citywatch.detect.sigma import oracle, plan, tree
 from citywatch.detect.sigma.engine import Engine
 from citywatch.detect.sigma.tree import MANY
 from tests.citywatch.detect.sigma.drawn import a_rule
@@ -69,3 +69,14 @@ def test_keywords_of_several_plans_are_looked_for_together() -> None:
         {"event.code": "1", "message": "nothing"},
     ]
     assert [[each.rule.id for each in found] for found in engine.hits_of(seen)] == [["2"], [], ["1"], []]
+
+
+@pytest.mark.parametrize("order", [(1, True, 1.0, "1"), (True, 1, "1", 1.0), (443, 443.0, "443", True)])
+def test_a_remembered_number_is_not_taken_for_a_truth(order: tuple[object, ...]) -> None:
+    """`True == 1`, but its text is another."""
+    rules = [a_rule(at, like("a", text), YES) for at, text in enumerate(("true", "1", "443"))]
+    engine = Engine(rules)
+    for _ in range(3):
+        for value in order:
+            expected = [rule.rule.id for rule in rules if oracle.matches(rule.tree, {"a": value})]
+            assert [rule.rule.id for rule in engine.hits({"a": value})] == expected
