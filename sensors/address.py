@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from ipaddress import ip_address
 
 LONGEST = 64
+MOST = 50_000
+"""Addresses that are remembered."""
 
 
 def address(value: object) -> str | None:
@@ -14,18 +15,31 @@ def address(value: object) -> str | None:
     >>> address("::ffff:10.0.0.7"), address("[2001:DB8::1]"), address("-"), address(7)
     ('10.0.0.7', '2001:db8::1', None, None)
     """
-    if not isinstance(value, str) or not 1 < len(value) < LONGEST:
-        return None
-    return _address(value)
+    return ADDRESSES[value] if isinstance(value, str) else None
 
 
-@lru_cache(maxsize=50_000)
+class _Addresses(dict[str, str | None]):
+    """The address that a text means; filled as texts come, emptied at a bound."""
+
+    def __missing__(self, value: str) -> str | None:
+        if not 1 < len(value) < LONGEST:
+            return None
+        if len(self) >= MOST:
+            self.clear()
+        found = self[value] = _address(value)
+        return found
+
+
 def _address(value: str) -> str | None:
     try:
         found = ip_address(value.strip("[]").partition("%")[0])
     except ValueError:
         return None
     return str(getattr(found, "ipv4_mapped", None) or found)
+
+
+ADDRESSES = _Addresses()
+"""For hot paths: half the cost of a call."""
 
 
 def port(value: object) -> int | None:

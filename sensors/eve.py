@@ -15,7 +15,9 @@ from typing import Any, Literal
 from citywatch.model import Event
 from citywatch.ports import Keep, Report
 from sensors.address import address, port
-from sensors.json_value import Record, flatten, parse, record, texts
+from sensors.eve_kind import alike
+from sensors.eve_quick import at_once
+from sensors.json_value import Record, flatten, parse, record, text, texts
 from sensors.lines import Place, Tally, read_log, text_head
 from sensors.suricata import PARTS, WHOLE
 from sensors.when import iso
@@ -29,24 +31,6 @@ PASSED_OVER = frozenset(
     }
 )
 """Read elsewhere, or of no use to a rule."""
-DATASETS = {
-    "fileinfo": "network.file",
-    "krb5": "network.kerberos",
-    "netflow": "network.flow",
-    "http2": "network.http",
-    "ftp_data": "network.ftp",
-    "mdns": "network.dns",
-}
-CATEGORIES = {
-    "alert": ["network", "intrusion_detection"],
-    "http": ["network", "web"],
-    "fileinfo": ["network", "file"],
-}
-KINDS = {"alert": "alert", "stats": "metric"}
-NETWORK = ["network"]
-PROTOCOLS = frozenset(
-    {"dns", "http", "tls", "ssh", "ftp", "smtp", "smb", "rdp", "dhcp", "snmp", "sip", "mqtt", "quic", "tftp"}
-)
 _NAMED = (
     ("community_id", "network.community_id"),
     ("in_iface", "observer.ingress.interface.name"),
@@ -57,6 +41,16 @@ _ETHER = {"src_mac": "source.mac", "dest_mac": "destination.mac"}
 
 def translate(line: bytes) -> Event:
     """The event of one line, without an id.
+
+    Raises:
+        ValueError: it is no EVE line.
+    """
+    event = at_once(line)
+    return part_by_part(line) if event is None else event
+
+
+def part_by_part(line: bytes) -> Event:
+    """The same, for a line in any form.
 
     Raises:
         ValueError: it is no EVE line.
@@ -74,8 +68,10 @@ def translate(line: bytes) -> Event:
 
 
 def _event(whole: Record, kind: str) -> Event:
-    event = _alike(kind).copy()
-    event["@timestamp"] = iso(whole["timestamp"])
+    event = alike(kind).copy()
+    told = whole["timestamp"]
+    if kind != "flow" or not text(record(whole, "flow"), "start"):
+        event["@timestamp"] = iso(told)
     _ends(event, whole)
     _header(event, whole)
     # Lines of one type come with the same names again and again: what to do with them is worked out once.
@@ -90,31 +86,10 @@ def _event(whole: Record, kind: str) -> Event:
     return event
 
 
-@lru_cache(maxsize=256)
-def _alike(kind: str) -> Event:
-    """What all lines of a type have alike. Shared: copied by its readers, its lists never changed."""
-    alike: Event = {
-        "@timestamp": "",
-        "event.kind": KINDS.get(kind) or "event",
-        "event.category": CATEGORIES.get(kind) or NETWORK,
-        "event.dataset": _dataset(kind),
-        "event.module": "eve",
-    }
-    if kind in PROTOCOLS:
-        alike["network.protocol"] = kind
-    return alike
-
-
 @lru_cache(maxsize=2048)
 def _shape(_: str, *names: str) -> tuple[tuple[str, Callable[[Event, Record], None] | None], ...]:
     """The parts of a line with these names, each with what reads it."""
     return tuple((name, PARTS.get(name)) for name in names if name not in PASSED_OVER)
-
-
-def _dataset(kind: str) -> str:
-    return DATASETS.get(kind) or "network." + "".join(
-        letter if letter.isalnum() else "-" for letter in kind[:40]
-    )
 
 
 def _ends(event: Event, whole: Record) -> None:
@@ -189,4 +164,4 @@ class Eve:
     ) -> Iterator[Event]:
         """Give the events of one log, in its order."""
         del keep
-        yield from read_log(path, Tally("eve", str(path), report), translate, place=place, whole=whole)
+        return read_log(path, Tally("eve", str(path), report), translate, place=place, whole=whole)

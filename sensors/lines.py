@@ -23,7 +23,7 @@ import zstandard
 from citywatch.model import Event, Problem
 from citywatch.ports import Place, Report
 
-CHUNK = 1 << 20
+CHUNK = 1 << 17
 MAX_LINE = 2 << 20
 """Bytes of the longest line that is taken."""
 MAX_RATIO = 400
@@ -160,31 +160,43 @@ def lines(
         whole: also take a last line without an end (False while the log is still being written).
     """
     place = place or Place()
+    for block, end in _blocks(path, tally, place, whole=whole):
+        for line in block:
+            here = place.offset
+            place.offset = here + len(line) + end
+            place.line += 1
+            if line and line != b"\r":
+                yield here, line if here else line.removeprefix(codecs.BOM_UTF8)
+    tally.close()
+
+
+_Block = tuple[list[bytes], int]
+"""Lines without their ends, and how many bytes each end has."""
+
+
+def _blocks(path: Path, tally: Tally, place: Place, *, whole: bool) -> Iterator[_Block]:
+    """Lines, many at once; who takes them moves the place past each."""
     try:
         with path.open("rb") as raw:
             yield from _split(_chunks(raw, tally, place.offset), tally, place, whole=whole)
     except OSError as error:
         tally.stop("", f"cannot be opened: {error.strerror or error}")
-    tally.close()
 
 
-def _split(
-    chunks: Iterator[bytes], tally: Tally, place: Place, *, whole: bool
-) -> Iterator[tuple[int, bytes]]:
+def _split(chunks: Iterator[bytes], tally: Tally, place: Place, *, whole: bool) -> Iterator[_Block]:
     rest = b""
     too_long = False
     for chunk in chunks:
-        parts = (rest + chunk).split(b"\n")
-        rest = parts.pop()
-        for line in parts:
-            here = place.offset
-            place.offset = here + len(line) + 1
+        block = (rest + chunk).split(b"\n")
+        rest = block.pop()
+        # A piece is shorter than the longest line, so only what it goes on with can be longer.
+        if block and (too_long or len(block[0]) > MAX_LINE):
+            too_long = False
+            place.offset += len(block.pop(0)) + 1
             place.line += 1
-            if too_long or len(line) > MAX_LINE:
-                too_long = False
-                tally.add(f"line {place.line}", f"longer than {MAX_LINE} bytes", "it was passed over")
-            elif line and line != b"\r":
-                yield here, line if here else line.removeprefix(codecs.BOM_UTF8)
+            tally.add(f"line {place.line}", f"longer than {MAX_LINE} bytes", "it was passed over")
+        if block:
+            yield block, 1
         if len(rest) > MAX_LINE:
             too_long = True
             place.offset += len(rest)
@@ -192,10 +204,7 @@ def _split(
     if too_long:
         tally.add(f"line {place.line + 1}", f"longer than {MAX_LINE} bytes", "it was passed over")
     elif whole and rest.strip():
-        here = place.offset
-        place.offset += len(rest)
-        place.line += 1
-        yield here, rest if here else rest.removeprefix(codecs.BOM_UTF8)
+        yield [rest], 0
 
 
 def _chunks(raw: IO[bytes], tally: Tally, start: int) -> Iterator[bytes]:
@@ -246,7 +255,8 @@ def line_id(sensor: bytes, offset: int, line: bytes) -> str:
     """
     # SHA-256 has its own instructions on today's processors: half the cost of BLAKE2 here.
     digest = _FRESH.copy()  # a third of the cost of a new one
-    digest.update(offset.to_bytes(8, "little") + sensor + b"\0" + line)
+    digest.update(offset.to_bytes(8, "little") + sensor + b"\0")
+    digest.update(line)  # not put together with the rest: that would copy it
     return digest.hexdigest()[:32]
 
 
@@ -266,23 +276,33 @@ def read_log(
     place = place or Place()
     sensor = tally.sensor.encode()[:16]
     name = path.name
-    for offset, line in lines(path, tally, place, whole=whole):
-        try:
-            event = translate(line)
-        except ValueError as error:
-            tally.add(f"line {place.line}", str(error))
-            continue
-        if isinstance(event, dict):
-            event["event.id"] = line_id(sensor, offset, line)
-            event["log.file.path"] = name
-            event["log.offset"] = offset
-            yield event
-            continue
-        after, last = place.offset, len(event) - 1
-        for number, one in enumerate(event):
-            # A line is behind us only with its last event: whoever notes the place may be killed in between.
-            place.offset = after if number == last else offset
-            one["event.id"] = line_id(sensor, offset + number, line)
-            one["log.file.path"] = name
-            one["log.offset"] = offset
-            yield one
+    # The loop of `lines` once more: with a generator between, each line costs a twentieth more.
+    for block, end in _blocks(path, tally, place, whole=whole):
+        for line in block:
+            offset = place.offset
+            place.offset = after = offset + len(line) + end
+            place.line += 1
+            if not line or line == b"\r":
+                continue
+            if not offset:
+                line = line.removeprefix(codecs.BOM_UTF8)  # noqa: PLW2901 - the first line may be marked
+            try:
+                event = translate(line)
+            except ValueError as error:
+                tally.add(f"line {place.line}", str(error))
+                continue
+            if isinstance(event, dict):
+                event["event.id"] = line_id(sensor, offset, line)
+                event["log.file.path"] = name
+                event["log.offset"] = offset
+                yield event
+                continue
+            last = len(event) - 1
+            for number, one in enumerate(event):
+                # A line is behind us only with its last event: who notes the place may be killed in between.
+                place.offset = after if number == last else offset
+                one["event.id"] = line_id(sensor, offset + number, line)
+                one["log.file.path"] = name
+                one["log.offset"] = offset
+                yield one
+    tally.close()

@@ -7,7 +7,6 @@ what kind of value it has. https://docs.suricata.io/en/latest/output/eve/eve-jso
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -17,7 +16,7 @@ from sensors.json_value import Record, flatten, items, objects, record, text, te
 from sensors.names import question
 from sensors.network.flowevent import answered
 from sensors.urls import url_fields
-from sensors.when import iso
+from sensors.when import from_to, iso
 
 FLAG_LETTERS = ((1, "F"), (2, "S"), (4, "R"), (8, "P"), (16, "A"), (32, "U"))
 FIN, SYN, RST = 1, 2, 4
@@ -58,7 +57,7 @@ _ARP = {
     "src_mac": "citywatch.arp.sender_mac",
     "dest_mac": "citywatch.arp.target_mac",
 }
-_ENDED = {"timeout": "idle", "shutdown": "eof"}
+ENDED = {"timeout": "idle", "shutdown": "eof"}
 
 
 def alert(event: Event, part: Record) -> None:
@@ -85,9 +84,9 @@ def http(event: Event, part: Record) -> None:
     method = text(part, "http_method")
     if method:
         event["http.request.method"] = method.upper()
-    version = text(part, "protocol") or text(part, "version")
+    version = (text(part, "protocol") or text(part, "version")).removeprefix("HTTP/")
     if version:
-        event["http.version"] = version.removeprefix("HTTP/")
+        event["http.version"] = version
     names = [str(item.get("name")) for item in objects(part, "request_headers")]
     if names:
         event["citywatch.http.request.headers"] = names
@@ -110,9 +109,9 @@ def _answer(event: Event, part: Record) -> None:
 def tls(event: Event, part: Record) -> None:
     """A handshake."""
     texts(event, part, _TLS)
-    version = text(part, "version")
+    version = text(part, "version").removeprefix("TLS ").removeprefix("TLSv")
     if version:
-        event["tls.version"] = version.removeprefix("TLS ").removeprefix("TLSv")
+        event["tls.version"] = version
     texts(event, record(part, "ja3"), {"hash": "tls.client.ja3"})
     texts(event, record(part, "ja3s"), {"hash": "tls.server.ja3s"})
     for name, field in (("notbefore", "tls.server.not_before"), ("notafter", "tls.server.not_after")):
@@ -269,7 +268,7 @@ def flow(event: Event, part: Record) -> None:
     if end and end.__class__ is str:
         event["event.end"] = iso(end)
     if reason and reason.__class__ is str:
-        event["citywatch.flow.reason"] = _ENDED.get(reason, reason)
+        event["citywatch.flow.reason"] = ENDED.get(reason, reason)
 
 
 _SIZES = (("bytes", "bytes_toserver", "bytes_toclient"), ("packets", "pkts_toserver", "pkts_toclient"))
@@ -282,13 +281,24 @@ def end_of_flow(event: Event, whole: Record) -> None:
     if begin:
         event["@timestamp"] = begin
         if end:
-            event["event.duration"] = _span(begin, end)
+            event["event.duration"] = from_to(begin, end)[2]
     tcp: Any = whole.get("tcp")
     if tcp.__class__ is dict:
-        out, back = _flags(tcp.get("tcp_flags_ts")), _flags(tcp.get("tcp_flags_tc"))
-        if out is not None and back is not None:
-            event["citywatch.flow.state"] = state(out, back)
-            event["citywatch.flow.flags"] = letters(out & 0x3F)
+        there, back = tcp.get("tcp_flags_ts"), tcp.get("tcp_flags_tc")
+        found = end_of_tcp(there, back) if there.__class__ is str and back.__class__ is str else None
+        if found:
+            event["citywatch.flow.state"], event["citywatch.flow.flags"] = found
+
+
+@lru_cache(maxsize=4096)
+def end_of_tcp(there: str, back: str) -> tuple[str, str] | None:
+    """A connection's state and its first side's flags, from each side's in hexadecimal digits.
+
+    >>> end_of_tcp("1b", "1b"), end_of_tcp("1b", "none")
+    (('SF', 'FSPA'), None)
+    """
+    out, answer = _hex(there), _hex(back)
+    return None if out is None or answer is None else (state(out, answer), letters(out & 0x3F))
 
 
 @lru_cache(maxsize=64)
@@ -314,22 +324,6 @@ def one_way(event: Event, whole: Record) -> None:
             event[field] = iso(moment)
 
 
-def _span(begin: str, end: str) -> int:
-    """Nanoseconds between two times."""
-    seconds = 0 if begin[:19] == end[:19] else _seconds(end[:19]) - _seconds(begin[:19])
-    return max(0, seconds * 1_000_000 + int(end[20:26]) - int(begin[20:26])) * 1000
-
-
-@lru_cache(maxsize=4096)
-def _seconds(moment: str) -> int:
-    return int(datetime.fromisoformat(f"{moment}+00:00").timestamp())
-
-
-def _flags(value: Any) -> int | None:
-    return _hex(value) if value.__class__ is str else None
-
-
-@lru_cache(maxsize=1024)
 def _hex(value: str) -> int | None:
     if len(value) > 2:  # noqa: PLR2004 - two digits
         return None
