@@ -20,10 +20,11 @@ with atheris.instrument_imports(include=["sensors.network"]):
     from sensors.network import stream
     from sensors.network.decode import Decoder
     from sensors.network.dissector import Dissector
-    from sensors.network.flow import Flow, Table
+    from sensors.network.flow import Flow
     from sensors.network.pcapfile import batches, unpacked
     from sensors.network.protocols import Protocols
     from sensors.network.sink import Lines
+    from sensors.network.table import Table
     from tests.sensors.network.test_fuzz import MAKERS, STARTS, NoLocal, flow, frames
 
 _LINKS = (1, 0, 9, 12, 101, 108, 113, 228, 276)

@@ -1,37 +1,22 @@
 """What does a domain name that was asked for look like?
 
 The same measures, whichever sensor saw the question, so that one rule for tunnels and random names holds for
-captures, Suricata and Zeek alike. Which part can be registered is told by the Public Suffix List that
-tldextract brings along (never fetched); what is asked repeats in its last labels: only these are looked up.
+captures, Suricata and Zeek alike. Which part can be registered is told by the Public Suffix List (see
+`suffix.py`); what is asked repeats in its last labels: only these are looked up.
 """
 
 from __future__ import annotations
 
-from functools import cache, lru_cache
+from functools import lru_cache
 from math import log2
-from typing import TYPE_CHECKING
 
 from citywatch.model import Event
-
-if TYPE_CHECKING:
-    from tldextract import TLDExtract
+from sensors.suffix import suffix_of
 
 LONGEST = 255
 DEEPEST = 6
 """Labels that are looked at for the public suffix."""
 INTERNAL = frozenset({"local", "lan", "arpa", "internal", "home", "localdomain", "corp", "test", "intranet"})
-
-
-@cache
-def _suffixes() -> TLDExtract:
-    from tldextract import TLDExtract  # noqa: PLC0415 - slow to load
-
-    return TLDExtract(suffix_list_urls=(), cache_dir=None)
-
-
-@lru_cache(maxsize=65_536)
-def _suffix(tail: str) -> str:
-    return _suffixes()(tail).suffix
 
 
 def parts(name: str) -> tuple[str, str, str]:
@@ -45,7 +30,7 @@ def parts(name: str) -> tuple[str, str, str]:
     ('', '', 'vn')
     """
     labels = name.split(".")
-    suffix = labels[-1] if labels[-1] in INTERNAL else _suffix(".".join(labels[-DEEPEST:]))
+    suffix = labels[-1] if labels[-1] in INTERNAL else suffix_of(".".join(labels[-DEEPEST:]))
     if not suffix:
         suffix = labels[-1]
     deep = suffix.count(".") + 2

@@ -18,11 +18,12 @@ from sensors.network import stream
 from sensors.network.beacon import Beacons
 from sensors.network.decode import Decoder
 from sensors.network.dissector import Dissector
-from sensors.network.flow import MOST_FLOWS, Flow, Table
+from sensors.network.flow import Flow
 from sensors.network.local import Local
 from sensors.network.pcapfile import Record, batches, is_capture, open_capture
 from sensors.network.protocols import Protocols
 from sensors.network.sink import Events, Lines, Sink
+from sensors.network.table import MOST_FLOWS, Table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +110,7 @@ class Reading:
         self._sink = sink
         self._beacons = beacons
         self._local = Local(sink, dissector)
-        self._table = Table(over, most_flows)
+        self._table = Table(over, most_flows, sink.silence)
         self._decoder = Decoder(sink, self._table, Protocols(sink, self._local), self._local)
 
     def take(self, link: int, data: bytes, records: list[Record]) -> list[Any]:
@@ -145,8 +146,9 @@ class Reading:
 
     def living(self) -> tuple[int, int]:
         """Flows that have not ended, and how many packets they hold that no event tells of yet."""
-        flows = [flow for by_key in self._table.out for flow in by_key.values()]
-        return len(flows), sum(flow.out_packets + flow.back_packets for flow in flows)
+        flows = list(self._table.flows())
+        knocks = len(self._table.knocks)
+        return len(flows) + knocks, sum(flow.out_packets + flow.back_packets for flow in flows) + knocks
 
     def problems(self) -> Iterator[Problem]:
         """What could not be read, counted."""

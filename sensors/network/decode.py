@@ -22,7 +22,6 @@ from sensors.network.flow import (
     TCP,
     UDP,
     Flow,
-    Table,
     turned,
 )  # fmt: skip
 from sensors.network.fragments import Fragments
@@ -32,6 +31,7 @@ from sensors.network.local import Local
 from sensors.network.pcapfile import Record
 from sensors.network.protocols import Protocols
 from sensors.network.sink import Sink
+from sensors.network.table import Table
 
 _TCP = Struct(">I4xBB").unpack_from
 _TUNNEL_PORTS = {4789: "vxlan", 8472: "vxlan", 6081: "geneve"}
@@ -48,6 +48,7 @@ class Decoder:
 
     def __init__(self, sink: Sink, table: Table, protocols: Protocols, local: Local) -> None:
         self.table = table
+        table.reader = protocols.tcp
         self.unknown_links: dict[int, int] = {}
         self.malformed = 0
         self.packets = 0
@@ -84,7 +85,7 @@ class Decoder:
             self.table.closing(flow, us)
 
     def begin(self, key: bytes, us: int, total: int, seq: int) -> None:
-        """A SYN that opens a flow, from the quick loop."""
+        """A SYN that opens a flow about which there is something to note, from the quick loop."""
         flow = self.table.open(key, TCP, us)
         flow.app = self._protocols.tcp
         flow.out_seen = SYN
@@ -96,11 +97,8 @@ class Decoder:
     def segment(self, key: bytes, us: int, total: int, seq: int, flags: int, size: int, load: bytes) -> None:
         """A TCP segment, the general way: also the first of a flow and every SYN."""
         table = self.table
-        back = False
-        flow = table.out[TCP].get(key)
-        if flow is None:
-            flow = table.back[TCP].get(key)
-            back = flow is not None
+        flow = table.find(TCP, key)
+        back = flow is not None and flow.key != key
         if flow is not None and flags & SYN and _is_over(flow) and not flags & ACK:
             table.end(flow, "rst" if (flow.out_seen | flow.back_seen) & RST else "fin")
             flow, back = None, False
@@ -140,10 +138,7 @@ class Decoder:
         """A UDP datagram, the general way: also the first of a flow."""
         table = self.table
         flow = table.out[UDP].get(key)
-        back = False
-        if flow is None:
-            flow = table.back[UDP].get(key)
-            back = flow is not None
+        back = flow is not None and flow.key != key
         if flow is None:
             back = _udp_server(key)
             flow = table.open(turned(key) if back else key, UDP, us)
@@ -262,7 +257,7 @@ class Decoder:
 
     def mark(self, proto: int, key: bytes, what: str) -> None:
         """Note an oddity on a packet's flow."""
-        flow = self.table.out[proto].get(key) or self.table.back[proto].get(key)
+        flow = self.table.find(proto, key)
         if flow is not None:
             flow.note(what)
 

@@ -10,15 +10,16 @@ from __future__ import annotations
 from binascii import b2a_base64, hexlify
 from collections.abc import Callable
 from functools import lru_cache
-from hashlib import sha1
+from hashlib import blake2b, sha1
 from struct import Struct
 from typing import Any
 
 import orjson
 
-from sensors.network.flow import TCP, TRANSPORT, UDP, Flow
+from sensors.network.flow import SYN, TCP, TRANSPORT, UDP, Flow
 from sensors.network.flowevent import ICMPS, WITH_PORTS, entropy, flags, state
-from sensors.network.moment import address, community_id, community_of, raw_id, raw_stamp
+from sensors.network.knock import Knock
+from sensors.network.moment import address, before_position, community_id, community_of, raw_id, raw_stamp
 
 MOST_PAIRS = 8192
 
@@ -34,6 +35,10 @@ _FLOW = (
     b'"destination.packets":%d,"network.bytes":%d,"network.packets":%d,'
     b'"citywatch.flow.payload.out_bytes":%d,"citywatch.flow.payload.in_bytes":%d,'
     b'"citywatch.flow.reason":"%b"%b}\n'
+)
+_SILENT = (
+    b'%b%b","source.port":%d,"destination.port":%d,"event.id":"%b","event.dataset":"network.flow",'
+    b'"@timestamp":"%b","event.end":"%b",%b'
 )
 
 
@@ -67,18 +72,40 @@ class FlowLines:
             flow.reason.encode(), more,
         )  # fmt: skip
 
+    def silent(self, knocks: list[Knock], reason: str) -> list[bytes]:
+        """The lines of SYNs that nobody answered: the same for all but hosts, ports, time and number."""
+        tails: dict[int, bytes] = {}
+        pairs = self._pairs[TCP]
+        before = before_position(b"flow")
+        lines: list[bytes] = []
+        for key, us, total, _, number in knocks:
+            tail = tails.get(total)
+            if tail is None:
+                tail = tails[total] = _tail(total, reason)
+            head, begun, straight = pairs.get(key[:8]) or self._pair(key, TCP)
+            digest = begun()
+            ports = key[8:]
+            if straight is None:
+                straight = ports[:2] <= ports[2:]
+            digest.update(ports if straight else ports[2:] + ports[:2])
+            place = b"%b 6 %d %d 0" % (key, us, number)
+            stamp = raw_stamp(us)
+            lines.append(
+                _SILENT
+                % (
+                    head, b2a_base64(digest.digest(), newline=False), *_PORTS(key),
+                    hexlify(blake2b(before[len(place)] + place, digest_size=16).digest()), stamp, stamp, tail,
+                )
+            )  # fmt: skip
+        return lines
+
     def start(self, flow: Flow) -> bytes:
         """The first fields of every line of this flow, as `flowevent.base_of` has them."""
         key = flow.key
         pairs = self._pairs.get(flow.proto)
         if pairs is None or len(key) != 12 or flow.vlans or flow.tunnel:
             return self._rare(flow)
-        pair = pairs.get(key[:8])
-        if pair is None:
-            if len(pairs) >= MOST_PAIRS:
-                pairs.clear()
-            pair = pairs[key[:8]] = self._pair(key, flow.proto)
-        head, begun, straight = pair
+        head, begun, straight = pairs.get(key[:8]) or self._pair(key, flow.proto)
         if straight is None:
             straight = key[8:10] <= key[10:]
         digest = begun()
@@ -90,11 +117,16 @@ class FlowLines:
         )
 
     def _pair(self, key: bytes, proto: int) -> _Pair:
+        """What two hosts share; remembered."""
+        pairs = self._pairs[proto]
+        if len(pairs) >= MOST_PAIRS:
+            pairs.clear()
         source, target = key[:4], key[4:8]
         both = source + target if source <= target else target + source
         begun = sha1(b"\0\0%b%c\0" % (both, proto), usedforsecurity=False)
         straight = None if source == target else source < target
-        return self._ends(source, target, proto) + b"1:", begun.copy, straight
+        pair = pairs[key[:8]] = (self._ends(source, target, proto) + b"1:", begun.copy, straight)
+        return pair
 
     def _ends(self, source: bytes, target: bytes, proto: int) -> bytes:
         words = (
@@ -119,6 +151,16 @@ class FlowLines:
         if flow.tunnel:
             more += f',"network.inner.type":"{flow.tunnel}"'
         return self._ends(source, target, proto) + f'{community}"{more},'.encode()
+
+
+def _tail(total: int, reason: str) -> bytes:
+    """How the line of a SYN of so many bytes ends."""
+    return (
+        b'"event.duration":0,"source.bytes":%d,"source.packets":1,"destination.bytes":0,'
+        b'"destination.packets":0,"network.bytes":%d,"network.packets":1,'
+        b'"citywatch.flow.payload.out_bytes":0,"citywatch.flow.payload.in_bytes":0,'
+        b'"citywatch.flow.reason":"%b"%b}\n' % (total, total, reason.encode(), _ends_of(SYN, 0, "S"))
+    )
 
 
 def _more(flow: Flow) -> bytes:

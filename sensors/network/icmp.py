@@ -7,10 +7,11 @@ somebody asks the same host (`citywatch.icmp.rounds`) tells monitoring from a sw
 
 from __future__ import annotations
 
-from sensors.network.flow import FIRST_LOAD, ICMP, TCP, UDP, Flow, Table
+from sensors.network.flow import FIRST_LOAD, ICMP, TCP, UDP, Flow
 from sensors.network.ip import Packet, version4, version6
 from sensors.network.pace import Pace
 from sensors.network.sink import Sink
+from sensors.network.table import Table
 
 _ASKED = {ICMP: {0: 8, 14: 13, 16: 15, 18: 17}, 58: {129: 128}}
 """The request's type by the answer's."""
@@ -90,6 +91,6 @@ class Icmp:
         if quoted is None or quoted.proto not in {TCP, UDP} or quoted.end - quoted.start < 4:
             return
         key = quoted.source + quoted.target + data[quoted.start : quoted.start + 4]
-        flow = self._table.out[quoted.proto].get(key) or self._table.back[quoted.proto].get(key)
+        flow = self._table.find(quoted.proto, key)
         if flow is not None:
             flow.note(what)

@@ -104,7 +104,7 @@ def raw_id(kind: bytes, position: bytes) -> bytes:
 
 def _digest_of(kind: bytes, position: bytes) -> blake2b:
     size = len(position)
-    head = _before(kind)[size] if size < _LONGEST_POSITION else _head(kind) + _PART(size)
+    head = before_position(kind)[size] if size < _LONGEST_POSITION else _head(kind) + _PART(size)
     return blake2b(head + position, digest_size=16)
 
 
@@ -113,8 +113,8 @@ def _head(kind: bytes) -> bytes:
 
 
 @lru_cache(maxsize=64)
-def _before(kind: bytes) -> tuple[bytes, ...]:
-    """What stands before a position, by its length."""
+def before_position(kind: bytes) -> tuple[bytes, ...]:
+    """What an id's hash reads before a position, by the position's length (below 128)."""
     head = _head(kind)
     return tuple(head + _PART(size) for size in range(_LONGEST_POSITION))
 

@@ -78,13 +78,13 @@ def _sip(sink: Sink) -> Talk:
     return sip.Sip(sink, whole=True)
 
 
-_BY_PORT: dict[int, Callable[[Sink], Talk]] = (
-    {ntp.PORT: ntp.Ntp}
-    | dict.fromkeys(snmp.PORTS, snmp.Snmp)
-    | dict.fromkeys(radius.PORTS, radius.Radius)
-    | dict.fromkeys(sip.PORTS, _sip)
-    | {discovery.PORT: discovery.Discovery}
-)
+_BY_PORT: dict[int, Callable[[Sink], Talk]] = {
+    ntp.PORT: ntp.Ntp,
+    **dict.fromkeys(snmp.PORTS, snmp.Snmp),
+    **dict.fromkeys(radius.PORTS, radius.Radius),
+    **dict.fromkeys(sip.PORTS, _sip),
+    discovery.PORT: discovery.Discovery,
+}
 """Datagrams whose port tells the protocol; what is none of it is noted and read no further."""
 
 

@@ -28,6 +28,11 @@ _NUMBERS = 0xFFFFFFFF
 
 WRONG = "wrong checksum"
 _WORD = 0xFFFF
+_SMALL = {
+    20 + size: Struct(f">QIQ{size >> 3}Q{size >> 2 & 1}I{size >> 1 & 1}H").unpack_from
+    for size in range(8, 100, 2)
+}
+"""Reads a short IPv4 packet without options in the widest words, by its length."""
 
 
 def wrong(data: bytes, at: int, total: int, place: int) -> bool:
@@ -42,6 +47,15 @@ def wrong(data: bytes, at: int, total: int, place: int) -> bool:
         total: its length.
         place: of the checksum in the transport's header.
     """
+    small = _SMALL.get(total)
+    if small is not None:
+        words = small(data, at)
+        outside = words[0] + words[1]
+        if (
+            not (outside + words[2]) % _WORD
+            and not (sum(words) - outside + data[at + 9] + total - 20) % _WORD
+        ):
+            return False
     from_bytes = int.from_bytes
     if (data[at + 10] or data[at + 11]) and from_bytes(data[at : at + 20], "big") % _WORD:
         return True
@@ -54,12 +68,12 @@ def wrong(data: bytes, at: int, total: int, place: int) -> bool:
 def read(decoder: Decoder, data: bytes, records: list[Record]) -> None:  # noqa: C901, PLR0912, PLR0915 - the hot path: one loop without calls
     """Take the packets of one buffer of Ethernet frames."""
     table = decoder.table
-    tcp_out, tcp_back = table.out[TCP], table.back[TCP]
-    udp_out, udp_back = table.out[UDP], table.back[UDP]
+    tcp_flows, udp_flows = table.out[TCP], table.out[UDP]
     tick = table.tick
     tunnels = _TUNNELS
     unpack, take, feed, closing = _READ, stream.take, stream.feed, table.closing
     frame, segment, datagram, begin = decoder.frame, decoder.segment, decoder.datagram, decoder.begin
+    knocks, knock, grow = table.knocks, table.knock, table.grow
     history_out, history_back = HISTORY_OUT, HISTORY_BACK
     for us, start, captured, _ in records:
         if us >= tick:
@@ -87,20 +101,33 @@ def read(decoder: Decoder, data: bytes, records: list[Record]) -> None:  # noqa:
             else:
                 at = end = 0
             if seen & SYN:
-                if seen == SYN and key not in tcp_out and key not in tcp_back:
-                    begin(key, us, total, seq)
+                if (
+                    seen == SYN
+                    and key not in knocks
+                    and key not in tcp_flows
+                    and key[4:8] + key[:4] + key[10:] + key[8:10] not in knocks
+                ):
                     if captured >= total + 14 and wrong(data, start + 14, total, 16):
+                        begin(key, us, total, seq)
                         decoder.mark(TCP, key, WRONG)
+                    else:
+                        knock(key, us, total, seq)
                     continue
-                flow = tcp_back.get(key)
-                if seen != SYN | ACK or flow is None or flow.back_seen:
+                flow = tcp_flows.get(key)
+                if seen != SYN | ACK or flow is None or flow.back_seen or flow.key == key:
                     segment(key, us, total, seq, flags & 0x3F, size, data[at:end])
                     continue
                 if flow.back_next < 0:
                     flow.back_next = seq + 1 & _NUMBERS
             else:
-                flow = tcp_out.get(key)
-                if flow is not None:
+                flow = tcp_flows.get(key)
+                if flow is None:
+                    answers = grow(key)
+                    segment(key, us, total, seq, flags & 0x3F, size, data[at:end])
+                    if answers is None and captured >= total + 14 and wrong(data, start + 14, total, 16):
+                        decoder.mark(TCP, key, WRONG)
+                    continue
+                if flow.key == key:
                     new = seen & ~flow.out_seen
                     if new:
                         flow.out_seen |= new
@@ -115,12 +142,6 @@ def read(decoder: Decoder, data: bytes, records: list[Record]) -> None:  # noqa:
                         flow.out_load += size
                         if flow.app is not None:
                             take(flow, True, seq, data[at:end], size, us)
-                    continue
-                flow = tcp_back.get(key)
-                if flow is None:
-                    segment(key, us, total, seq, flags & 0x3F, size, data[at:end])
-                    if captured >= total + 14 and wrong(data, start + 14, total, 16):
-                        decoder.mark(TCP, key, WRONG)
                     continue
             new = seen & ~flow.back_seen
             if new:
@@ -145,8 +166,13 @@ def read(decoder: Decoder, data: bytes, records: list[Record]) -> None:  # noqa:
             end = at + size
             if end > start + captured:
                 end = start + captured
-            flow = udp_out.get(key)
-            if flow is not None:
+            flow = udp_flows.get(key)
+            if flow is None:
+                datagram(key, us, total, size, data[at:end])
+                if captured >= total + 14 and wrong(data, start + 14, total, 6):
+                    decoder.mark(UDP, key, WRONG)
+                continue
+            if flow.key == key:
                 flow.out_packets += 1
                 flow.out_bytes += total
                 flow.out_load += size
@@ -154,12 +180,6 @@ def read(decoder: Decoder, data: bytes, records: list[Record]) -> None:  # noqa:
                     flow.last = us
                 if flow.app is not None:
                     feed(flow, True, data[at:end], us)
-                continue
-            flow = udp_back.get(key)
-            if flow is None:
-                datagram(key, us, total, size, data[at:end])
-                if captured >= total + 14 and wrong(data, start + 14, total, 6):
-                    decoder.mark(UDP, key, WRONG)
                 continue
             flow.back_packets += 1
             flow.back_bytes += total

@@ -11,6 +11,7 @@ from citywatch.model import Event
 from sensors.network.flow import Flow
 from sensors.network.flowevent import OWN, base_of, event_of
 from sensors.network.flowline import FlowLines
+from sensors.network.knock import Knock, flow_of
 from sensors.network.moment import event_id, raw_id, raw_stamp, stamp
 
 _ESCAPES = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 161)) if code not in (9, 10, 13)}
@@ -41,6 +42,13 @@ class Sink:
     def over(self, flow: Flow) -> None:
         """Tell that a flow ended."""
         raise NotImplementedError
+
+    def silence(self, knocks: list[Knock], reason: str) -> None:
+        """Tell that nobody answered these."""
+        for knock in knocks:
+            flow = flow_of(knock)
+            flow.reason = reason
+            self.over(flow)
 
     def keep(self, data: bytes, media_type: str, what: str, fields: Event) -> None:
         """Keep bytes as evidence and name them in an event's fields."""
@@ -116,6 +124,9 @@ class Lines(Sink):
 
     def over(self, flow: Flow) -> None:
         self.told.append(self._flows.line(flow))
+
+    def silence(self, knocks: list[Knock], reason: str) -> None:
+        self.told += self._flows.silent(knocks, reason)
 
 
 def _id(flow: Flow, dataset: str) -> str:

@@ -19,9 +19,9 @@ from citywatch.model import Event, Problem
 from citywatch.ports import Keep, Report
 from sensors.network.capture import Reading
 from sensors.network.dissector import Dissector
-from sensors.network.flow import MOST_FLOWS
 from sensors.network.live.spool import Reader, Spot
 from sensors.network.sink import Events
+from sensors.network.table import MOST_FLOWS
 
 _MOST_HELD = 2000
 _EVERY_US = 1_000_000

@@ -50,9 +50,10 @@ from sensors.network import (
 from sensors.network.capture import NetworkSensor
 from sensors.network.decode import Decoder
 from sensors.network.dissector import Dissector
-from sensors.network.flow import TCP, Flow, Table, Talk, turned
+from sensors.network.flow import TCP, Flow, Talk, turned
 from sensors.network.local import Local
 from sensors.network.sink import Events, Lines, Sink
+from sensors.network.table import Table
 from tests.sensors.network.packets import START_US, Kept, ether, ip4, ip6, pcap, read, talk, tcp, udp
 
 MAKERS: dict[str, Callable[[Sink], Talk]] = {
