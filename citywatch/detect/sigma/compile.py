@@ -7,7 +7,8 @@ made when a rule is first a candidate, from the tree: nothing executable is ever
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any, cast
 
 import ahocorasick_rs
@@ -136,7 +137,9 @@ def compile_rule(part: Tree, *, lists: bool) -> Answer:
     return cast("Answer", eval(code, {"__builtins__": {}, **writer.names}))  # noqa: S307 - we wrote the source
 
 
-_WEIGHTS: dict[type, float] = {tree.Regex: 20, tree.Cidr: 20, tree.TimePart: 10, tree.Compare: 5}
+_WEIGHTS: dict[type, float] = {tree.Regex: 20, tree.Cidr: 3, tree.TimePart: 4, tree.Compare: 2.5}
+_MOST_ADDRESSES = 8192
+_LONGEST_ADDRESS = 45
 
 
 def weight(part: Tree) -> float:
@@ -187,8 +190,12 @@ class _Writer:
     def _alternatives(self, part: tree.Or) -> Iterator[str]:
         """Group simple texts on one field: one look into a set or automaton instead of many comparisons."""
         groups: dict[tuple[str, str, bool], list[str]] = {}
+        networks: dict[str, list[str]] = {}
         rest: list[Tree] = []
         for each in part.parts:
+            if isinstance(each, tree.Cidr):
+                networks.setdefault(each.field, []).append(each.network)
+                continue
             shape = _shape(each) if isinstance(each, tree.Like) else None
             if shape is None or not shape[1] or not cast("tree.Like", each).field:
                 rest.append(each)
@@ -197,6 +204,8 @@ class _Writer:
                 groups.setdefault((like.field, shape[0], like.cased), []).append(shape[1])
         for (field, kind, cased), texts in groups.items():
             yield self._over(field, cased=cased, test=self._group(kind, texts))
+        for field, listed in networks.items():
+            yield self._in_networks(field, listed)
         yield from map(self.write, sorted(rest, key=weight))
 
     def _group(self, kind: str, texts: list[str]) -> str:
@@ -239,14 +248,18 @@ class _Writer:
             case tree.Regex():
                 return self._regex(atom)
             case tree.Cidr():
-                network = self.constant(atom.network)
-                test = f"{self.constant(oracle.in_network)}({{x}}, {network})"
-                return self._over(atom.field, cased=True, test=test)
+                return self._in_networks(atom.field, [atom.network])
             case tree.FieldRef() if not self.lists:
                 return self._same(atom)
+            case tree.Compare() | tree.TimePart() if not self.lists:
+                return f"{self.constant(_measured(atom))}(V.single({self.constant(atom.field)}))"
             case _:
                 holds = self.constant(oracle.holds)
                 return f"({holds}({self.constant(atom)}, V.event) is not None)"
+
+    def _in_networks(self, field: str, networks: Sequence[str]) -> str:
+        test = f"{self.constant(_networks(frozenset(networks)))}[{{x}}]"
+        return self._over(field, cased=True, test=test)
 
     def _regex(self, atom: tree.Regex) -> str:
         finds = _searcher(atom.pattern, atom.flags)
@@ -292,6 +305,49 @@ class _Writer:
                 return f"({text} in V.words()[2])" if shape[1] else f"bool({words})"
             return f"any({text} in x for x in {words})"
         return f"any({self.constant(_fitter(atom.pieces))}(x) for x in {words})"
+
+
+class _Networks(dict[str, bool]):
+    """Whether an address lies in one of some networks: addresses come again and again."""
+
+    __slots__ = ("_networks",)
+
+    def __init__(self, networks: Iterable[str]) -> None:
+        super().__init__()
+        self._networks = tuple(map(oracle.network_of, networks))
+
+    def __missing__(self, text: str) -> bool:
+        held = oracle.addresses_of(text)
+        found = any(address in network for address in held for network in self._networks)
+        if len(text) <= _LONGEST_ADDRESS:
+            if len(self) >= _MOST_ADDRESSES:
+                self.clear()
+            self[text] = found
+        return found
+
+
+_networks = lru_cache(maxsize=512)(_Networks)
+"""Rules that ask for the same networks share what is remembered of them."""
+
+
+def _measured(atom: tree.Compare | tree.TimePart) -> Callable[[Any], bool]:
+    """Ask the one value of a field for its number or its time."""
+    enough = oracle.COMPARE[atom.op]
+    number = atom.number
+    if isinstance(atom, tree.Compare):
+
+        def compared(value: Any) -> bool:
+            held = oracle.number_of(value)
+            return held is not None and enough(held, number)
+
+        return compared
+    part = atom.part
+
+    def timed(value: Any) -> bool:
+        held = oracle.time_part(value, part)
+        return held is not None and enough(held, number)
+
+    return timed
 
 
 def _folded(value: Any) -> str:

@@ -13,7 +13,7 @@ import operator
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any, cast
 
 import re2
@@ -35,7 +35,7 @@ BOOKKEEPING = frozenset({
 """Fields that keyword searches leave out: what we wrote about the event, not what the source said."""
 
 _NUMBER = re.compile(r"[+-]?[0-9]{1,300}(\.[0-9]{1,300})?", re.ASCII)
-_COMPARE = {
+COMPARE = {
     "eq": operator.eq,
     "lt": operator.lt,
     "lte": operator.le,
@@ -108,10 +108,10 @@ def _answers(atom: tree.Atom, value: Any) -> bool:  # noqa: C901, PLR0911 - one 
             return in_network(text_of(value), atom.network)
         case tree.Compare():
             number = number_of(value)
-            return number is not None and _COMPARE[atom.op](number, atom.number)
+            return number is not None and COMPARE[atom.op](number, atom.number)
         case tree.TimePart():
             found = time_part(value, atom.part)
-            return found is not None and _COMPARE[atom.op](found, atom.number)
+            return found is not None and COMPARE[atom.op](found, atom.number)
         case _:
             return False
 
@@ -200,18 +200,42 @@ def in_network(text: str, network: str) -> bool:
     >>> in_network("::ffff:10.1.2.3", "10.0.0.0/8"), in_network("cmd.exe", "10.0.0.0/8")
     (True, False)
     """
+    wanted = network_of(network)
+    return any(address in wanted for address in addresses_of(text))
+
+
+def addresses_of(text: str) -> tuple[IPv4Address | IPv6Address, ...]:
+    """The address of a text, in both its clothes if it has two; none if it is no address."""
     try:
         address = ip_address(text)
     except ValueError:
-        return False
-    wanted = network_of(network)
-    if isinstance(address, IPv6Address) and address.ipv4_mapped and wanted.version == 4:  # noqa: PLR2004
-        address = address.ipv4_mapped
-    return address in wanted
+        return ()
+    if isinstance(address, IPv6Address) and address.ipv4_mapped:
+        return address, address.ipv4_mapped
+    return (address,)
 
 
 def time_part(value: Any, part: str) -> int | None:
-    """The minute, hour, day, ISO week, month or year of a time in text, in UTC."""
+    """The minute, hour, day, ISO week, month or year of a time in text, in UTC.
+
+    >>> time_part("2026-11-22T08:05:00.000000Z", "hour"), time_part("2026-11-22T08:05:99.000000Z", "hour")
+    (8, None)
+    """
+    if value.__class__ is str and _STAMP.fullmatch(value):
+        return _part_of_minute(value[:16], part)
+    return _part_of(value, part)
+
+
+_STAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-5][0-9]\.[0-9]{6}Z")
+"""A time as events carry it: all of one minute have the same parts."""
+
+
+@lru_cache(maxsize=4096)
+def _part_of_minute(text: str, part: str) -> int | None:
+    return _part_of(f"{text}Z", part)
+
+
+def _part_of(value: Any, part: str) -> int | None:
     try:
         moment = parse_stamp(value)
     except (ValueError, TypeError, OverflowError):

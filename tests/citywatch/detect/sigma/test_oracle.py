@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 import time
+from datetime import UTC
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
+from citywatch.clock import parse_stamp, stamp
 from citywatch.detect.sigma import oracle, tree
 from citywatch.detect.sigma.load import load_file
 from citywatch.detect.sigma.oracle import explain, holds, matches
@@ -119,3 +123,24 @@ def test_expressions_of_plain_ascii_mean_what_python_makes_of_them() -> None:
     for pattern in (r"\d+\.\d+", r"[^\w]x", r"a{2,3}?b", r"(?:ab|c)+$", r"\\x[0-9a-f]{2}", r"^\s*-e\w*"):
         for text in ("1.25", " x", "aaab", "abcab", "\\x0f", "  -enc", "", "-e", "é x", "a\tb"):
             assert bool(oracle.regex(pattern, "").search(text)) is bool(re.search(pattern, text, re.ASCII))
+
+
+@given(
+    text=st.one_of(
+        st.datetimes(timezones=st.just(UTC)).map(stamp),
+        st.from_regex(
+            r"[0-9]{4}-[01][0-9]-[0-3][0-9][T ][0-2][0-9]:[0-6][0-9]:[0-9]{2}[.,][0-9]{6}Z", fullmatch=True
+        ),
+    ),
+    part=st.sampled_from(["minute", "hour", "day", "week", "month", "year"]),
+)
+@example(text="2026-11-22T08:05:60.000000Z", part="hour")
+@example(text="2026-02-30T08:05:00.000000Z", part="day")
+def test_a_part_of_a_time_is_that_of_the_whole_time(text: str, part: str) -> None:
+    try:
+        moment = parse_stamp(text)
+    except ValueError:
+        expected = None
+    else:
+        expected = moment.isocalendar().week if part == "week" else getattr(moment, part)
+    assert oracle.time_part(text, part) == expected
