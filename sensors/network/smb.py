@@ -13,6 +13,7 @@ from sensors.network.dcerpc import Calls, is_rpc
 from sensors.network.flow import Flow
 from sensors.network.ntlm import who
 from sensors.network.sink import Sink, filled
+from sensors.network.written import Written
 
 _HEAD = Struct("<4sHHIHHIIQIIQ").unpack_from
 _SESSION, _TREE, _CREATE, _CLOSE, _READ, _WRITE, _IOCTL, _SET_INFO = 1, 3, 5, 6, 8, 9, 11, 17
@@ -37,7 +38,7 @@ def is_smb(data: bytes) -> bool:
 class Smb:
     """Cuts the messages of both sides; long ones are read only at their beginning."""
 
-    __slots__ = ("_files", "_held", "_names", "_pipes", "_sink", "_skip", "_trees", "_user")
+    __slots__ = ("_files", "_held", "_names", "_pipes", "_sink", "_skip", "_trees", "_user", "_written")
 
     protocol = "smb"
 
@@ -50,6 +51,8 @@ class Smb:
         self._files: dict[bytes, str] = {}
         """Name by file handle."""
         self._pipes: dict[bytes, Calls] = {}
+        self._written: dict[bytes, Written] = {}
+        """What was written through a file handle that is still open."""
         self._trees: dict[int, str] = {}
         self._user: Event = {}
 
@@ -118,16 +121,43 @@ class Smb:
             asked = {"name": _wide(data, place, size), "new": disposition in {0, 2, 5}, "gone": gone}
             self._ask(number, asked)
         elif command == _CLOSE and len(body) >= 24:
-            self._files.pop(body[8:24], None)
-            self._pipes.pop(body[8:24], None)
+            self._closed(flow, body[8:24], us)
         elif command == _WRITE and len(body) >= 32:
-            self._pipe(flow, body[16:32], data[int.from_bytes(body[2:4], "little") :], us)
+            piece = data[int.from_bytes(body[2:4], "little") :]
+            self._pipe(flow, body[16:32], piece, us)
+            self._write(body, piece, tree)
         elif command == _IOCTL and len(body) >= 32:
             if int.from_bytes(body[4:8], "little") == _PIPE_TRANSCEIVE:
                 place = int.from_bytes(body[24:28], "little")
                 self._pipe(flow, body[8:24], data[place:], us)
         elif command == _SET_INFO and len(body) >= 32 and body[2] == 1:
             self._set(flow, body[3], tree, data, us)
+
+    def _write(self, body: bytes, piece: bytes, tree: int) -> None:
+        """Bytes go into a file."""
+        handle = body[16:32]
+        if handle in self._pipes or handle not in self._files:
+            return
+        written = self._written.get(handle)
+        if written is None:
+            if len(self._written) >= _MOST_OPEN:
+                return
+            written = self._written[handle] = Written(tree)
+        size, offset = int.from_bytes(body[4:8], "little"), int.from_bytes(body[8:16], "little")
+        written.add(offset, size, piece)
+
+    def _closed(self, flow: Flow, handle: bytes, us: int) -> None:
+        """A handle is no file any more; what was written through it is told."""
+        name = self._files.pop(handle, "")
+        self._pipes.pop(handle, None)
+        written = self._written.pop(handle, None)
+        if written is not None:
+            fields = {
+                "citywatch.smb.written": written.size,
+                "citywatch.smb.entropy": written.entropy,
+                "file.mime_type": written.kind,
+            }
+            self._file(flow, "SMB::FILE_CLOSE", name, written.tree, us, more=fields)
 
     def _set(self, flow: Flow, kind: int, tree: int, data: bytes, us: int) -> None:
         """A file is given another name, or is to vanish."""
@@ -186,7 +216,17 @@ class Smb:
             fields["citywatch.auth.user"] = [asked["user.name"]]
         self._say(flow, us, fields)
 
-    def _file(self, flow: Flow, action: str, name: str, tree: int, us: int, before: str = "") -> None:
+    def _file(
+        self,
+        flow: Flow,
+        action: str,
+        name: str,
+        tree: int,
+        us: int,
+        before: str = "",
+        *,
+        more: Event | None = None,
+    ) -> None:
         share = self._trees.get(tree, "")
         fields = {
             "event.action": action,
@@ -198,6 +238,7 @@ class Smb:
             "file.extension": extension(name),
             "citywatch.smb.extension_before": extension(before),
             "file.path": f"{share}\\{name}" if share else name,
+            **(more or {}),
         }
         self._say(flow, us, fields)
 
@@ -221,7 +262,9 @@ class Smb:
         return False
 
     def close(self, flow: Flow) -> None:
-        """Nothing is held back."""
+        """Files that nobody closed are told."""
+        for handle in list(self._written):
+            self._closed(flow, handle, flow.last)
 
 
 def extension(path: str) -> str:

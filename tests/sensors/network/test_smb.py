@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
+
+import pytest
 
 from citywatch.model import Event
 from tests.sensors.network.packets import of, pcap, read, talk
 from tests.sensors.network.windows import REFUSED, SCHEDULER, Session
 
+NOISE = random.Random(7).randbytes(2048)  # noqa: S311 - the same every time
 SHARE = r"\\10.0.0.80\HoSo"
 
 
@@ -62,6 +66,38 @@ def test_a_handle_that_was_closed_is_no_file_any_more(tmp_path: Path) -> None:
     session.set_info(handle, 13, b"\1")
     assert ("SMB::FILE_DELETE", SHARE + r"\d.txt", "") not in [
         (each["event.action"], each.get("file.path", ""), "") for each in events_of(session, tmp_path)
+    ]
+
+
+def test_what_is_written_at_the_start_of_a_file_is_told_when_it_is_closed(tmp_path: Path) -> None:
+    session = Session().login("an.nv").tree(SHARE)
+    session.overwrite("noise.docx", NOISE).overwrite("zip.docx", b"PK\3\4" + NOISE)
+    session.overwrite("text.txt", "Quyết định số 7 ".encode() * 60)
+    session.put(session.open("never closed.pdf"), 0, NOISE[:700])
+    closed = [each for each in events_of(session, tmp_path) if each.get("event.action") == "SMB::FILE_CLOSE"]
+    told = {
+        each["file.name"]: (
+            each["citywatch.smb.written"],
+            each.get("citywatch.smb.entropy"),
+            each.get("file.mime_type"),
+        )
+        for each in closed
+    }
+    assert told["noise.docx"] == (2048, pytest.approx(7.8, abs=0.1), None)
+    assert told["zip.docx"] == (2052, None, "application/zip")
+    assert told["text.txt"][1] < 5
+    assert told["never closed.pdf"] == (700, pytest.approx(7.6, abs=0.15), None)
+    assert {each["user.name"] for each in closed} == {"an.nv"}
+
+
+def test_a_file_that_is_only_opened_is_not_told_as_written(tmp_path: Path) -> None:
+    session = Session().login("an.nv").tree(SHARE)
+    session.close(session.open("a.docx"))
+    session.put(b"unknown handle..", 0, NOISE)
+    session.put(session.open("appended.log"), 4096, b"x" * 10)
+    closed = [each for each in events_of(session, tmp_path) if each.get("event.action") == "SMB::FILE_CLOSE"]
+    assert [(each["file.name"], each.get("citywatch.smb.entropy")) for each in closed] == [
+        ("appended.log", None)
     ]
 
 

@@ -6,6 +6,7 @@ to it in an ordinary office.
 
 from __future__ import annotations
 
+import random
 import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -69,6 +70,34 @@ def replaced() -> Made:
         session.write(rf"2026\{turn}.xlsx.vx3")
         session.delete(rf"2026\{turn}.xlsx")
     yield from said(session, START_US, s=100)
+
+
+def encrypted_in_place() -> Made:
+    dice = random.Random(5)  # noqa: S311 - the same every time
+    for part in range(4):
+        session = share()
+        for turn in range(12):
+            kind = ("docx", "pdf", "jpg", "xlsx")[turn % 4]
+            session.overwrite(rf"2026\ho so {part}-{turn}.{kind}", dice.randbytes(3000))
+        yield from said(session, START_US + part * MINUTE)
+
+
+def archives_copied() -> Made:
+    dice = random.Random(6)  # noqa: S311 - the same every time
+    session = share()
+    marks = {"docx": b"PK\3\4", "pdf": b"%PDF-1.7", "jpg": b"\xff\xd8\xff\xe0", "7z": b"7z\xbc\xaf\x27\x1c"}
+    for turn in range(80):
+        kind = list(marks)[turn % 4]
+        session.overwrite(rf"sao luu\ho so {turn}.{kind}", marks[kind] + dice.randbytes(1500))
+    yield from said(session, START_US)
+
+
+def backup_encrypted() -> Made:
+    dice = random.Random(8)  # noqa: S311 - the same every time
+    session = Session().login("backup").tree(r"\\10.3.0.20\SaoLuu")
+    for turn in range(80):
+        session.overwrite(rf"kho\{turn:05d}.vbk", dice.randbytes(1500))
+    yield from said(session, NIGHT_US)
 
 
 def more_files_than_are_remembered() -> Made:
@@ -296,6 +325,7 @@ ATTACKS: dict[str, tuple[Callable[[], Made], str, str]] = {
     "documents renamed slowly": (renamed_slowly, "files_renamed", "10.5.0.31"),
     "documents renamed in many sessions": (renamed_in_many_sessions, "files_renamed", "10.5.0.31"),
     "documents replaced": (replaced, "files_replaced", "10.5.0.31"),
+    "documents encrypted where they are": (encrypted_in_place, "files_encrypted_in_place", "10.5.0.31"),
     "services on one host after the other": (services_on_many, "service_by_remote", "10.5.0.31"),
     "a task on another host": (task_on_another, "service_by_remote", "10.5.0.31"),
     "one password for many accounts": (kerberos_sprayed, "kerberos_guessing", "10.5.0.31"),
@@ -326,7 +356,8 @@ BENIGN = {
         photos_sorted, more_files_than_are_remembered, backup_rotates, backup_of_folders, folder_tidied,
         administrator_looks, programs_on_a_share, old_password_of_a_service, morning_in_an_office,
         old_password_of_a_scanner, backup_at_night, work_by_day, polled_for_two_hours,
-        polled_three_times_each, polled_every_minute, polled_and_more_hosts_come,
+        archives_copied, backup_encrypted, polled_three_times_each, polled_every_minute,
+        polled_and_more_hosts_come,
     )
 }  # fmt: skip
 

@@ -87,6 +87,17 @@ class Session:
     def write(self, name: str) -> Session:
         return self.close(self.open(name, new=True))
 
+    def put(self, handle: bytes, offset: int, data: bytes) -> None:
+        """Write bytes into an open file."""
+        self._say(9, struct.pack("<HHIQ", 49, 112, len(data), offset) + handle + bytes(16) + data, bytes(16))
+
+    def overwrite(self, name: str, data: bytes) -> Session:
+        """Open a file that is there, write it from its start, close it."""
+        handle = self.open(name)
+        for offset in range(0, len(data), 1024):
+            self.put(handle, offset, data[offset : offset + 1024])
+        return self.close(handle)
+
     def call(self, pipe: str, interface: str, operation: int) -> Session:
         """Bind to an interface through a pipe and call it."""
         handle = self.open(pipe)
