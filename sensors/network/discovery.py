@@ -11,6 +11,7 @@ import re
 from html import unescape
 
 from citywatch.model import Event
+from sensors.network.datagram import Datagrams
 from sensors.network.flow import Flow
 from sensors.network.sink import Sink, filled, text
 
@@ -38,7 +39,7 @@ _MOST_TOLD = 32
 """Events of one flow."""
 
 
-class Discovery:
+class Discovery(Datagrams):
     """One message a datagram; the same said again in one flow is told once."""
 
     __slots__ = ("_known", "_sink")
@@ -62,14 +63,6 @@ class Discovery:
             self._known.add(said)
             self._sink.say(flow, "network.discovery", us, fields)
         return True
-
-    def gap(self, flow: Flow, out: bool, size: int) -> bool:
-        """Datagrams have no holes."""
-        del flow, out, size
-        return True
-
-    def close(self, flow: Flow) -> None:
-        """Nothing is held back."""
 
 
 def message(data: bytes) -> Event | None:

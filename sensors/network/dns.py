@@ -12,6 +12,7 @@ from typing import Any
 
 from citywatch.model import Event
 from sensors.names import parts, variety
+from sensors.network.datagram import Datagrams
 from sensors.network.flow import Flow
 from sensors.network.moment import address
 from sensors.network.sink import Sink
@@ -40,7 +41,7 @@ _PRINTABLE = bytes(byte if 0x21 <= byte < 0x7F and byte not in b".\\" else 0x5F 
 _FLAG_LISTS: dict[int, list[str]] = {}
 
 
-class DnsOverUdp:
+class DnsOverUdp(Datagrams):
     """One message a datagram; holds nothing, so one serves all flows."""
 
     __slots__ = ("_sink",)
@@ -60,13 +61,6 @@ class DnsOverUdp:
         flow.protocol = "dns"
         self._sink.say(flow, "network.dns", us, fields)
         return True
-
-    def gap(self, flow: Flow, out: bool, size: int) -> bool:
-        del flow, out, size
-        return True
-
-    def close(self, flow: Flow) -> None:
-        """Nothing is held back."""
 
 
 class DnsOverTcp:

@@ -7,6 +7,7 @@ question with a flood. One event a kind of message and flow; for time itself one
 from __future__ import annotations
 
 from citywatch.model import Event
+from sensors.network.datagram import Datagrams
 from sensors.network.flow import Flow
 from sensors.network.sink import Sink
 
@@ -27,7 +28,7 @@ _PRIVATE = {0: "peer_list", 1: "peer_list_sum", 16: "reslist", 20: "monlist", 42
 _SHORTEST = {6: 12, 7: 8}
 
 
-class Ntp:
+class Ntp(Datagrams):
     """One message a datagram; what was told of a flow is remembered with it."""
 
     __slots__ = ("_known", "_sink")
@@ -51,14 +52,6 @@ class Ntp:
             if fields["citywatch.ntp.mode"] != "client":
                 self._sink.say(flow, "network.ntp", us, fields)
         return True
-
-    def gap(self, flow: Flow, out: bool, size: int) -> bool:
-        """Datagrams have no holes."""
-        del flow, out, size
-        return True
-
-    def close(self, flow: Flow) -> None:
-        """Nothing is held back."""
 
 
 def message(data: bytes) -> Event | None:

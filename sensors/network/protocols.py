@@ -25,6 +25,7 @@ from sensors.network import (
     socks,
     tls,
 )
+from sensors.network.datagram import Datagrams
 from sensors.network.dns import DnsOverTcp, DnsOverUdp
 from sensors.network.flow import FIRST_LOAD, Flow, Talk
 from sensors.network.ftp import Ftp
@@ -225,7 +226,7 @@ def _command(sink: Sink, data: bytes) -> Talk | None:
     return Ftp(sink) if word == b"USER " else None
 
 
-class Dhcp:
+class Dhcp(Datagrams):
     """Hands DHCP messages to the dissecting process."""
 
     __slots__ = ("_local",)
@@ -242,11 +243,3 @@ class Dhcp:
         if len(data) >= 236:  # the fixed part of a BOOTP message
             self._local.dhcp(flow, us, data)
         return True
-
-    def gap(self, flow: Flow, out: bool, size: int) -> bool:
-        """Datagrams have no holes."""
-        del flow, out, size
-        return True
-
-    def close(self, flow: Flow) -> None:
-        """Nothing is held back."""

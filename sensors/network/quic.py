@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from citywatch.model import Event
+from sensors.network.datagram import Datagrams
 from sensors.network.flow import Flow
 from sensors.network.hello import client_hello
 from sensors.network.sink import Sink
@@ -146,7 +147,7 @@ def _after_ack(frames: bytes, at: int, kind: int) -> int:
     return at
 
 
-class Quic:
+class Quic(Datagrams):
     """Gathers the client hello of one connection."""
 
     __slots__ = ("_keys", "_packets", "_pieces", "_sink", "_us")
@@ -192,11 +193,6 @@ class Quic:
             fields: Event = client_fields(client_hello(whole[4:]), "q")
             named_fields(fields)
             self._sink.say(flow, "network.tls", self._us, fields)
-        return True
-
-    def gap(self, flow: Flow, out: bool, size: int) -> bool:
-        """Datagrams have no holes."""
-        del flow, out, size
         return True
 
     def close(self, flow: Flow) -> None:

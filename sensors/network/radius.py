@@ -7,6 +7,7 @@ read.
 from __future__ import annotations
 
 from citywatch.model import Event
+from sensors.network.datagram import Datagrams
 from sensors.network.flow import Flow
 from sensors.network.moment import address
 from sensors.network.sink import Sink, filled, text
@@ -26,7 +27,7 @@ def is_radius(data: bytes) -> bool:
     return len(data) >= 20 and data[0] in _CODES and 20 <= data[2] << 8 | data[3] <= len(data)
 
 
-class Radius:
+class Radius(Datagrams):
     """Pairs requests with answers by their number."""
 
     __slots__ = ("_asked", "_sink")
@@ -63,11 +64,6 @@ class Radius:
         if outcome:
             fields["event.outcome"] = outcome
         self._sink.say(flow, "network.radius", us, fields)
-
-    def gap(self, flow: Flow, out: bool, size: int) -> bool:
-        """Datagrams have no holes."""
-        del flow, out, size
-        return True
 
     def close(self, flow: Flow) -> None:
         """Tell logins without answer."""

@@ -8,6 +8,7 @@ every `set`; how many communities were tried stands in the last.
 from __future__ import annotations
 
 from citywatch.model import Event
+from sensors.network.datagram import Datagrams
 from sensors.network.defaults import TAG
 from sensors.network.der import items
 from sensors.network.flow import Flow
@@ -30,7 +31,7 @@ _MOST_COMMUNITIES = 256
 _MOST_WAITING = 32
 
 
-class Snmp:
+class Snmp(Datagrams):
     """Pairs requests with answers by their number."""
 
     __slots__ = ("_communities", "_known", "_sink", "_waiting")
@@ -79,11 +80,6 @@ class Snmp:
         if len(self._communities) > 1:
             fields["citywatch.auth.attempts"] = len(self._communities)
         self._sink.say(flow, "network.snmp", us, fields)
-
-    def gap(self, flow: Flow, out: bool, size: int) -> bool:
-        """Datagrams have no holes."""
-        del flow, out, size
-        return True
 
     def close(self, flow: Flow) -> None:
         """Tell requests without answer."""
