@@ -1,7 +1,7 @@
 """How does each agency want its portals to be watched?
 
 A record of kind `care` by portal: sensitivity, blocks that do not count, maintenance windows, the hours in
-which it may be scanned deeply. What is not set is as everywhere.
+which it may be scanned deeply and crawled. What is not set is as everywhere.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from citywatch.clock import stamp
 from citywatch.errors import SettingsError
 from citywatch.model import Portal, from_doc, to_doc
-from citywatch.ports import Query
+from citywatch.ports import Query, Store
 from console.maintenance import read_calendar, window_at, windows
 from sensors.portal.care import CARELESS, NORMAL, SENSITIVITIES, Care
 
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from console.house import House
 
 KIND = "care"
+HOME, NONE = "home", "none"
+OUTSIDE = (HOME, NONE)
+MOST_INNER = 200
 _AGAIN_S = 60.0
 _HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
 
@@ -40,7 +43,9 @@ class Wish:
     calendar: str = ""
     """iCalendar text."""
     hours: str = ""
-    """`22:00-05:00`, local: when it may be scanned deeply; empty: whenever the night's work is done."""
+    """`22:00-05:00`, local: when it may be scanned deeply and crawled; empty: at any time."""
+    outside: str = HOME
+    """What is looked at outside these hours: the home page, or nothing."""
     changed_at: str = ""
     changed_by: str = ""
 
@@ -50,12 +55,24 @@ class Wish:
             sensitivity=self.sensitivity,
             ignored=self.ignored,
             inner_pages=self.inner_pages,
+            home_only=not may_scan(self.hours, now, timezone),
             in_maintenance=window_at(self.calendar, now, timezone) is not None,
         )
 
+    def closed_s(self, now: datetime, timezone: str) -> float:
+        """Seconds until the portal may be looked at at all; 0: it may be now."""
+        if self.outside != NONE or may_scan(self.hours, now, timezone):
+            return 0.0
+        local = now.astimezone(ZoneInfo(timezone))
+        hour, _, minute = self.hours.partition("-")[0].partition(":")
+        opens = local.replace(hour=int(hour), minute=int(minute), second=0, microsecond=0)
+        if opens <= local:
+            opens += timedelta(days=1)
+        return opens.timestamp() - now.timestamp()
+
 
 def may_scan(hours: str, now: datetime, timezone: str) -> bool:
-    """Whether the hours of an agency allow a deep scan now.
+    """Whether the hours of an agency allow deep scans and the crawl now.
 
     >>> night = datetime.fromisoformat("2026-11-27T18:00:00+00:00")
     >>> may_scan("22:00-05:00", night, "Asia/Ho_Chi_Minh"), may_scan("12:00-13:00", night, "Asia/Ho_Chi_Minh")
@@ -86,6 +103,10 @@ def change(house: House, portal: Portal, by: str, **changes: Any) -> Wish:
         raise SettingsError(f"sensitivity '{given['sensitivity']}': one of {', '.join(SENSITIVITIES)}")
     if given.get("hours") and _HOURS.fullmatch(given["hours"]) is None:
         raise SettingsError(f"hours '{given['hours']}': write them as 22:00-05:00")
+    if given.get("outside", HOME) not in OUTSIDE:
+        raise SettingsError(f"outside '{given['outside']}': one of {', '.join(OUTSIDE)}")
+    if not 0 <= given.get("inner_pages", 0) <= MOST_INNER:
+        raise SettingsError(f"inner_pages {given['inner_pages']}: 0 to {MOST_INNER}")
     if given.get("calendar"):
         read_calendar(given["calendar"], portal.id)
     record = house.store.get(KIND, portal.id)
@@ -109,8 +130,6 @@ def read_ics(file: Path) -> str:
 
 def rows(house: House, wish: Wish) -> list[dict[str, Any]]:
     """What is set for a portal, and the windows of the next 30 days."""
-    from datetime import timedelta
-
     now = house.clock()
     row: dict[str, Any] = to_doc(wish) | {"calendar": bool(wish.calendar), "windows": []}
     if wish.calendar:
@@ -131,21 +150,27 @@ class Cares:
 
     def of(self, portal: Portal) -> Care:
         """How this portal is to be watched now."""
+        wish = self._wish(portal)
+        return wish.care(self._house.clock(), self._house.settings.timezone) if wish is not None else CARELESS
+
+    def closed_s(self, portal: Portal) -> float:
+        """Seconds until its agency lets anybody look at it; 0: it may be looked at now."""
+        wish = self._wish(portal)
+        return wish.closed_s(self._house.clock(), self._house.settings.timezone) if wish is not None else 0.0
+
+    def _wish(self, portal: Portal) -> Wish | None:
         if time.monotonic() - self._read > _AGAIN_S:
-            self._wishes = {wish.id: wish for wish in all_wishes(self._house)}
+            self._wishes = {wish.id: wish for wish in all_wishes(self._house.store)}
             self._read = time.monotonic()
-        wish = self._wishes.get(portal.id)
-        if wish is None:
-            return CARELESS
-        return wish.care(self._house.clock(), self._house.settings.timezone)
+        return self._wishes.get(portal.id)
 
 
-def all_wishes(house: House) -> list[Wish]:
+def all_wishes(store: Store) -> list[Wish]:
     """Everything that is set, for every portal."""
     found: list[Wish] = []
     after: str | None = None
     while True:
-        page = house.store.find(KIND, Query(order="id", newest_first=False, limit=1000, after=after))
+        page = store.find(KIND, Query(order="id", newest_first=False, limit=1000, after=after))
         found.extend(from_doc(record.doc, Wish) for record in page.records)
         after = page.next
         if after is None:

@@ -53,7 +53,7 @@ class DeepScan:
         self._make = make
         self._done = done_on(house, day)
         self._portals: dict[str, Portal] = {portal.id: portal for portal in active_portals(house)}
-        self._hours = {wish.id: wish.hours for wish in all_wishes(house) if wish.hours}
+        self._hours = {wish.id: wish.hours for wish in all_wishes(house.store) if wish.hours}
 
     def step(self) -> int:
         """Visit everybody whose time has come and who is not done; give how many that were."""

@@ -323,7 +323,7 @@ class House:
         return Pulse(self.store, self.clock)
 
     def health(self) -> Mapping[str, Any]:
-        """What is well and what is not, for the health page and `/healthz`."""
+        """What is well and what is not, for the health page and `citywatch doctor`."""
         from console.pulse import health
 
         return health(self)

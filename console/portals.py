@@ -170,7 +170,8 @@ async def _visit(
             done,
             report=house.pulse.problem,
             memories=StoredMemories(house.store, ids),
-            cares={portal.id: cares.of(portal) for portal in portals},
+            # who asks for a look by hand answers for the hour; the night keeps to the agencies' hours itself
+            cares={portal.id: replace(cares.of(portal), home_only=False) for portal in portals},
         )
     finally:
         await sensor.close()

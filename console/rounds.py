@@ -171,6 +171,10 @@ class Rounds:
         house, portal = self._house, turn.portal
         wait = interval(house.settings.watch.portal_every_s, portal.level, troubled=True, dead=False)
         try:
+            closed = await asyncio.to_thread(self._cares.closed_s, portal)
+            if closed:
+                wait = closed  # its agency lets nobody look outside its hours
+                return
             memory = await asyncio.to_thread(self._memory_of, portal.id)
             care = await asyncio.to_thread(self._cares.of, portal)
             ask = partial(_baseline, house, portal.id)

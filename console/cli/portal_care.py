@@ -15,7 +15,8 @@ _CARE = (
     ("sensitivity", "Sensitivity"),
     ("ignored", "Ignored blocks"),
     ("inner_pages", "Inner pages"),
-    ("hours", "Deep scans"),
+    ("hours", "Hours"),
+    ("outside", "Outside them"),
     ("windows", "Maintenance (30 days)"),
 )
 
@@ -45,8 +46,14 @@ def care(
     hours: Annotated[
         str | None,
         typer.Option(
-            "--hours", metavar="22:00-05:00", help="When it may be scanned deeply; '' for any time."
+            "--hours",
+            metavar="22:00-05:00",
+            help="When it may be scanned deeply and crawled; '' for any time.",
         ),
+    ] = None,
+    outside: Annotated[
+        str | None,
+        typer.Option("--outside", help="home or none: what is looked at outside these hours."),
     ] = None,
     who: Who = "",
     data: Data = None,
@@ -66,6 +73,7 @@ def care(
             "inner_pages": inner_pages,
             "calendar": "" if no_calendar else read_ics(calendar) if calendar is not None else None,
             "hours": hours,
+            "outside": outside,
         }
         asked = any(value is not None for value in changes.values())
         wish = change(house, portal, who or "cli", **changes) if asked else read_wish(house, portal_id)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from icalendar import Calendar, Event
 from starlette.responses import Response
 
-from citywatch.errors import InputError, SettingsError
+from citywatch.errors import Conflict, InputError, SettingsError
 from console import cares
 from console.maintenance import Window, windows
 from console.web.accounts import write_audit
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 AHEAD = timedelta(days=30)
 LONGEST = timedelta(days=14)
+_DIGITS = 6
 
 
 def _house(visit: Visit) -> House:
@@ -30,12 +31,43 @@ def _house(visit: Visit) -> House:
     return cast("House", visit.house)
 
 
+def wish_of(visit: Visit, portal_id: str) -> cares.Wish:
+    """How its owners want a portal to be watched."""
+    return cares.read_wish(_house(visit), portal_id)
+
+
 def windows_of(visit: Visit, portal_id: str) -> list[Window]:
     """The maintenance windows that are open or come in the next days."""
-    wish, now = cares.read_wish(_house(visit), portal_id), visit.house.clock()
+    wish, now = wish_of(visit, portal_id), visit.house.clock()
     if not wish.calendar:
         return []
     return list(windows(wish.calendar, now, now + AHEAD, visit.house.settings.timezone))[:20]
+
+
+def change(visit: Visit) -> Response:
+    """Say how a portal is watched: how small a change is told, how many inner pages, in which hours."""
+    portal = portal_of(visit)
+    back = f"/portals/{portal.id}"
+    pages = visit.given("inner_pages").strip()
+    try:
+        wish = cares.change(
+            _house(visit),
+            portal,
+            visit.who.id,
+            sensitivity=visit.given("sensitivity") or None,
+            hours=visit.given("hours").strip().replace(" ", "") if "hours" in visit.form else None,
+            outside=visit.given("outside") or None,
+            inner_pages=int(pages)
+            if pages.isascii() and pages.isdecimal() and len(pages) < _DIGITS
+            else None,
+        )
+    except SettingsError:
+        return visit.go(back, "care_wrong")
+    except Conflict:
+        return visit.go(back, "conflict")
+    about = f"{portal.id} {wish.sensitivity} {wish.inner_pages} {wish.hours or '-'} {wish.outside}"
+    write_audit(visit.house.store, visit.house.clock, visit.who.id, "care_changed", about)
+    return visit.go(back, "saved")
 
 
 def add_window(visit: Visit) -> Response:
@@ -50,7 +82,7 @@ def add_window(visit: Visit) -> Response:
     start, end = (moment.replace(tzinfo=zone) for moment in (start, end))
     if not (start < end <= start + LONGEST) or end < visit.house.clock():
         return visit.go(back, "window_wrong")
-    text = _with_window(cares.read_wish(_house(visit), portal.id).calendar, start, end, visit)
+    text = _with_window(wish_of(visit, portal.id).calendar, start, end, visit)
     try:
         cares.change(_house(visit), portal, visit.who.id, calendar=text)
     except (InputError, SettingsError):
@@ -98,6 +130,7 @@ def show_picture(visit: Visit) -> Response:
 
 WAYS = (
     Way(path="/portals/{id}/picture", handler=show_picture, name="portal_picture", needs="see"),
+    Way(path="/portals/{id}/care", handler=change, name="portal_care", method="POST", needs="register"),
     Way(path="/portals/{id}/window", handler=add_window, name="window_add", method="POST", needs="register"),
     Way(
         path="/portals/{id}/windows/clear",

@@ -287,7 +287,7 @@ BAD_NOTES = {
     "rule_unsound", "rule_long", "invite_gone", "proof_missing", "too_soon", "recheck_bad", "recheck_away",
     "version_gone", "blocks_many",
     "allowance_wrong", "packets_gone", "run_refused", "ticket_unknown",
-    "hunt_wrong", "hunts_full", "window_wrong",
+    "hunt_wrong", "hunts_full", "window_wrong", "care_wrong",
     "advisory_unreadable", "advisory_not_yet", "advisory_versions", "advisory_word",
 }  # fmt: skip
 

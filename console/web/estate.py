@@ -59,6 +59,7 @@ def show_portal(visit: Visit) -> Response:
         shot=look_last(desk, portal.id),
         names=desk.agency_names([portal.agency]),
         windows=care.windows_of(visit, portal.id),
+        wish=care.wish_of(visit, portal.id),
     )
 
 

@@ -15,6 +15,7 @@ from citywatch.errors import CityWatchError
 from citywatch.model import Portal, from_doc
 from citywatch.ports import Everything, Is, Query, Range, Store
 from console import meter
+from console.cares import NONE, all_wishes
 from console.meter import Reading
 from console.rounds import PACE
 from console.web.door import Visit, Way
@@ -26,17 +27,18 @@ _LEAST_PATIENCE_S = 3600.0
 
 
 def healthz(visit: Visit) -> Response:
-    """Whether the console and its store answer; no login, no detail."""
+    """Whether the process lives and answers; no login, no detail, and the store is not asked."""
+    del visit
+    return JSONResponse({"ok": True})
+
+
+def readyz(visit: Visit) -> Response:
+    """Whether pages can be served now: the store answers."""
     try:
         good = visit.house.store.health().ok
     except CityWatchError:
         good = False
     return JSONResponse({"ok": good}, 200 if good else 503)
-
-
-def readyz(visit: Visit) -> Response:
-    """The same; the console is ready as soon as its store answers."""
-    return healthz(visit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,12 +68,18 @@ def show_health(visit: Visit) -> Response:
 
 
 def unseen_portals(store: Store, now: datetime, every_s: float) -> list[Unseen]:
-    """Watched portals whose last visit is older than three times their pace, never seen first."""
+    """Watched portals whose last visit is older than three times their pace, never seen first.
+
+    Left out are those that nobody may look at now, as their agency wishes.
+    """
     page = store.find("portal", Query(where=Is("active", value=True), order="id", limit=_MOST_PORTALS))
     portals = [from_doc(record.doc, Portal) for record in page.records]
     visits = store.get_many("visit", [portal.id for portal in portals]) if portals else {}
+    closed = {wish.id for wish in all_wishes(store) if wish.outside == NONE and wish.hours}
     found: list[Unseen] = []
     for portal in portals:
+        if portal.id in closed:
+            continue
         at = str(visits[portal.id].doc.get("at", "")) if portal.id in visits else ""
         begun = at or portal.registered_at
         patience = timedelta(seconds=max(3 * every_s * PACE[min(max(portal.level, 1), 5)], _LEAST_PATIENCE_S))

@@ -306,6 +306,15 @@ WORDS: dict[str, dict[str, str]] = {
         "vulnerability": _n("Known hole"),
         "phishing": _n("Imitation"),
     },
+    "sensitivity": {
+        "low": _n("low: another title, picture or style alone is not told"),
+        "normal": _n("normal"),
+        "high": _n("high: every new script, frame and form is told"),
+    },
+    "outside": {
+        "home": _n("only the home page is looked at"),
+        "none": _n("nothing is looked at: a change at that time is seen late"),
+    },
     "note": {
         "login_failed": _n("Wrong name or password."),
         "wait": _n("Too many wrong tries. Wait %(count)s seconds, then try again."),
@@ -417,6 +426,7 @@ WORDS: dict[str, dict[str, str]] = {
         "window_wrong": _n(
             "A window has a start, an end after it at most 14 days later, and is not over yet."
         ),
+        "care_wrong": _n("Write the hours as 22:00-05:00, or leave them empty; at most 200 inner pages."),
         "window_added": _n("The window was added; changes of the page in it alarm nobody."),
         "setup_saved": _n("Saved; it takes effect with the next start of the service."),
         "mail_wrong": _n("Write one mail address."),

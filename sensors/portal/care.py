@@ -31,6 +31,8 @@ class Care:
     """Places of the page (`div.news>ul>li`) whose text may change as it likes."""
     inner_pages: int = 0
     """Inner pages to look at on each visit; 0: as everywhere."""
+    home_only: bool = False
+    """It is outside the hours that the agency set: only the home page is looked at, and no witness asked."""
     in_maintenance: bool = False
     """The agency works on it now: nothing is learned, and a page that is replaced or gone is no alarm."""
 

@@ -178,6 +178,8 @@ class PortalSensor:
 
     async def _hear(self, case: Case, report: Report | None) -> list[Heard]:
         """Ask the witnesses whose time has come; they see the home page judged in full."""
+        if case.care.home_only:
+            return []
         now = self._clock()
         due = case.due(self._budget.witnesses, now, everybody=self._budget.ask_all)
         if not due:
@@ -242,10 +244,11 @@ class PortalSensor:
                 return
             for view in (item for item in self._budget.views if item is not DESKTOP):
                 case.looks.append(await self._view(talk, case, portal.url, "/", view, home))
-            for url in await self._inner_pages(talk, case, home):
-                await self._inner(talk, case, url)
-            if self._budget.probes:
-                await self._probe(talk, case)
+            if not case.care.home_only:
+                for url in await self._inner_pages(talk, case, home):
+                    await self._inner(talk, case, url)
+                if self._budget.probes:
+                    await self._probe(talk, case)
         await self._confirm(case)
 
     async def _home(self, talk: Conversation, case: Case) -> Look:

@@ -10,7 +10,7 @@ import pytest
 
 from citywatch.errors import InputError, SettingsError
 from citywatch.model import Agency, Portal
-from console.cares import Cares, change, may_scan, read_ics, read_wish, rows
+from console.cares import Cares, Wish, change, may_scan, read_ics, read_wish, rows
 from console.house import House, open_house
 from console.registry import put_agency, register_portal
 from tests.console.test_maintenance import calendar, event
@@ -54,6 +54,7 @@ def test_the_row_shows_the_windows_to_come(house: House) -> None:
     [
         ({"sensitivity": "deaf"}, SettingsError),
         ({"hours": "22-05"}, SettingsError),
+        ({"outside": "garden"}, SettingsError),
         ({"calendar": "rubbish"}, InputError),
     ],
 )
@@ -68,6 +69,25 @@ def test_a_wrong_wish_is_refused_and_nothing_changes(
 def test_a_calendar_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="cannot be read"):
         read_ics(tmp_path / "none.ics")
+
+
+@pytest.mark.parametrize(
+    ("outside", "hour", "home_only", "closed_h"),
+    [
+        ("home", 20, False, 0),  # 03:00 in Hanoi
+        ("home", 3, True, 0),  # 10:00
+        ("none", 20, False, 0),
+        ("none", 3, True, 12),
+        ("none", 23, True, 16),  # 06:00
+    ],
+)
+def test_outside_an_agencys_hours_the_home_page_or_nothing_is_looked_at(
+    outside: str, hour: int, *, home_only: bool, closed_h: int
+) -> None:
+    at = datetime(2026, 11, 27, hour, tzinfo=UTC)
+    wish = Wish(id="p", hours="22:00-05:00", outside=outside)
+    assert wish.care(at, "Asia/Ho_Chi_Minh").home_only is home_only
+    assert wish.closed_s(at, "Asia/Ho_Chi_Minh") == closed_h * 3600
 
 
 def test_hours_go_over_midnight() -> None:

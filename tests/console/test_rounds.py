@@ -8,7 +8,9 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -16,6 +18,7 @@ from citywatch.model import Agency, Portal
 from citywatch.ports import Report
 from citywatch.respond.due import Lease
 from citywatch.settings import Fetch, Watch
+from console.cares import change
 from console.house import House, open_house
 from console.registry import put_agency, register_portal, retire_portal
 from console.rounds import PACE, Rounds, interval
@@ -106,6 +109,21 @@ def test_everybody_is_visited_and_then_waits_for_the_next_time(house: House) -> 
         again.close()
     assert city.requests == requests
     assert len(house.store.get_many("visit", [site.id for site in city.sites])) == 8
+
+
+def test_outside_the_hours_of_an_agency_that_wants_none_nobody_comes(house: House) -> None:
+    at = house.clock().astimezone(ZoneInfo(house.settings.timezone))
+    hours = f"{at + timedelta(hours=2):%H:%M}-{at + timedelta(hours=3):%H:%M}"
+    with PortalRange.demo() as city:
+        closed, home = city.portals()[:2]
+        for portal, outside in ((closed, "none"), (home, "home")):
+            register(house, portal.id, portal.url)
+            change(house, portal, "an", hours=hours, outside=outside)
+        rounds = Rounds(house, sensor)
+        assert sum(rounds.step(0.3) for _ in range(4)) == 1
+        assert rounds.waiting == 0
+        rounds.close()
+    assert set(house.store.get_many("visit", [closed.id, home.id])) == {home.id}
 
 
 def test_a_host_that_hangs_delays_nobody(house: House) -> None:

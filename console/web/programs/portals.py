@@ -5,9 +5,11 @@ from __future__ import annotations
 from starlette.exceptions import HTTPException
 
 from citywatch.model import to_doc
+from console.cares import OUTSIDE
 from console.web.counterpart import Context, Pair, following, lists, named
 from console.web.door import Visit
 from console.web.openapi import PAGING, Asked, Doc
+from sensors.portal.care import SENSITIVITIES
 
 _AT = "2026-11-22T08:05:00.000000Z"
 _PORTAL = {
@@ -30,6 +32,7 @@ _TAKEN = {
 _VERSION = {
     "version": 2, "state": "learned", "visits": 60, "changed_at": _AT, "accepted_by": "lan", "stands": "yes",
 }  # fmt: skip
+_CARE = {"sensitivity": "normal", "inner_pages": 0, "hours": "22:00-05:00", "outside": "home"}
 _LEVELS = ("1", "2", "3", "4", "5")
 _CSV = "url,name,agency,level,contact\nhttps://www.soyte.example/,Sở Y tế,so-y-te,3,\n"
 _MOST_CSV = 2**20
@@ -54,6 +57,7 @@ def _portal(visit: Visit, context: Context) -> Doc:
         "seen": list(context["seen"]),
         "tickets": [named(ticket) for ticket in context["tickets"]],
         "windows": [to_doc(window) for window in context["windows"]],
+        "care": {name: getattr(context["wish"], name) for name in _CARE},
     }
 
 
@@ -120,6 +124,7 @@ PAIRS = (
             "seen": [],
             "tickets": [],
             "windows": [{"start": "2026-11-23T15:00:00Z", "end": "2026-11-23T18:00:00Z", "what": "upgrade"}],
+            "care": _CARE,
         },
     ),
     Pair(
@@ -173,6 +178,13 @@ PAIRS = (
         answer={"pictures": [{"at": _AT, "view": "desktop", "sha256": "0" * 64}], "next": None},
     ),
     Pair(of="portal_picture_one", media=("image/png", "image/jpeg", "image/webp")),
+    Pair(
+        of="portal_care",
+        kind="portal",
+        body={name: str(value) for name, value in _CARE.items()},
+        allowed={"sensitivity": SENSITIVITIES, "outside": OUTSIDE},
+        answer=_SAVED,
+    ),
     Pair(
         of="window_add",
         kind="portal",

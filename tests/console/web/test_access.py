@@ -57,6 +57,7 @@ OTHERS = {
     "/portals/{id}/face/ignored": "portal",
     "/portals/{id}/pictures": "portal",
     "/portals/{id}/pictures/{sha256}": "portal",
+    "/portals/{id}/care": "portal",
     "/portals/{id}/window": "portal",
     "/portals/{id}/windows/clear": "portal",
     "/badge/{id}.svg": "portal",

@@ -10,6 +10,7 @@ import pytest
 
 from citywatch.clock import stamp
 from citywatch.model import Alert
+from citywatch.ports import Query
 from console import cares
 from console.maintenance import window_at
 from console.web import showcase
@@ -66,6 +67,48 @@ def test_a_window_that_is_none_is_refused(
     assert "A window has a start" in page
     assert "A window has a start" in browser.submit(f"{PAGE}/window", page=PAGE, start="x", end="").text
     assert not wish_of(house).calendar
+
+
+def test_an_agency_says_how_its_portal_is_watched(
+    browser: Browser, house: SmallHouse, city: list[Alert]
+) -> None:
+    assert city
+    enter(browser, house, "ytechinh")
+    page = browser.submit(
+        f"{PAGE}/care", page=PAGE, sensitivity="low", inner_pages="5", hours="22:00 - 05:00", outside="none"
+    ).text
+    wish = wish_of(house)
+    assert (wish.sensitivity, wish.inner_pages, wish.hours, wish.outside) == ("low", 5, "22:00-05:00", "none")
+    assert wish.changed_by == "ytechinh"
+    assert 'value="22:00-05:00"' in page
+    audit = house.store.find("audit", Query(order="id", limit=500)).records
+    assert any(row.doc["what"] == "care_changed" for row in audit)
+    browser.submit(f"{PAGE}/care", page=PAGE, hours="", inner_pages="5")
+    assert (wish_of(house).hours, wish_of(house).sensitivity) == ("", "low"), "what is not sent stays"
+
+
+@pytest.mark.parametrize(
+    "values", [{"hours": "25:00-26:00"}, {"sensitivity": "deaf"}, {"outside": "<b>"}, {"inner_pages": "201"}]
+)
+def test_a_wrong_wish_is_refused(
+    browser: Browser, house: SmallHouse, city: list[Alert], values: dict[str, str]
+) -> None:
+    assert city
+    enter(browser, house, "ytechinh")
+    assert "Write the hours as" in browser.submit(f"{PAGE}/care", page=PAGE, **values).text
+    assert wish_of(house) == cares.Wish(id=PORTAL)
+
+
+def test_another_agency_changes_nothing_and_readers_see_it(
+    browser: Browser, house: SmallHouse, city: list[Alert]
+) -> None:
+    assert city
+    enter(browser, house, "giaoduc")
+    own = "/portals/cong-so-giao-duc"
+    assert browser.submit(f"{PAGE}/care", page=own, sensitivity="low").status_code == 404
+    assert wish_of(house) == cares.Wish(id=PORTAL)
+    enter(browser, house, "viewer")
+    assert "normal" in browser.get(PAGE).text
 
 
 def test_a_portal_shows_its_newest_picture_to_its_agency_alone(

@@ -9,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from citywatch.clock import stamp
 from citywatch.model import Alert, Portal, to_doc
 from console import meter
+from console.cares import Wish
 from console.meter import Cost, Ill, Reading
 from console.web.health import unseen_portals
 from tests.console.web.conftest import Browser, SmallHouse
@@ -33,6 +34,9 @@ def test_a_portal_is_unseen_after_three_times_its_pace(house: SmallHouse) -> Non
     for name, level in (("fresh", 3), ("old", 3), ("slow", 1), ("never", 3)):
         put(house, name, level=level)
     put(house, "off", active=False)
+    put(house, "closed")
+    wish = Wish(id="closed", hours="22:00-05:00", outside="none")
+    house.store.put_many("care", {"closed": to_doc(wish)})
     saw(house, "fresh", timedelta(hours=2))
     saw(house, "old", timedelta(hours=4))
     saw(house, "slow", timedelta(hours=4))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from typing import cast
 
 import pytest
 
+from citywatch.errors import StoreUnreachable
 from citywatch.model import Alert, Ticket, from_doc
-from citywatch.ports import Query
+from citywatch.ports import Query, Store
 from console.web import accounts, sessions
 from console.web.app import WAYS
 from tests.console.web.conftest import PASSWORD, Browser, SmallHouse, waiting_run
@@ -89,10 +91,24 @@ def test_a_bar_of_the_histogram_narrows_the_time(lan: Browser) -> None:
     assert f"{int(bar[2]):,} event" in narrowed
 
 
-def test_healthz_answers_without_a_login_and_tells_nothing(browser: Browser) -> None:
-    answer = browser.get("/healthz")
-    assert answer.json() == {"ok": True}
-    assert answer.status_code == 200
+def test_healthz_and_readyz_answer_without_a_login_and_tell_nothing(browser: Browser) -> None:
+    for path in ("/healthz", "/readyz"):
+        answer = browser.get(path)
+        assert (answer.status_code, answer.json()) == (200, {"ok": True})
+
+
+def test_a_console_whose_store_is_away_lives_and_is_not_ready(browser: Browser, house: SmallHouse) -> None:
+    class Away:
+        def health(self) -> object:
+            raise StoreUnreachable("it is away")
+
+        def get(self, kind: str, key: str) -> object:
+            raise StoreUnreachable(f"{kind} {key}")
+
+    house.store = cast("Store", Away())
+    assert browser.get("/healthz").json() == {"ok": True}
+    answer = browser.get("/readyz")
+    assert (answer.status_code, answer.json()) == (503, {"ok": False})
 
 
 def test_health_shows_the_parts(lan: Browser, house: SmallHouse) -> None:

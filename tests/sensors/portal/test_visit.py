@@ -14,6 +14,7 @@ from citywatch.clock import system_clock
 from citywatch.model import Event, Portal
 from citywatch.settings import Fetch
 from sensors.portal.baseline import Baseline
+from sensors.portal.care import Care
 from sensors.portal.danger import GRAVITY
 from sensors.portal.range import PortalRange
 from sensors.portal.view import DESKTOP, EVERY
@@ -118,6 +119,23 @@ def test_events_hold_only_fields_of_the_schema_with_their_types() -> None:
             assert field is not None, name
             assert field.many == isinstance(value, list), name
             assert value is not None
+
+
+def test_outside_its_agencys_hours_only_the_home_page_is_asked_for() -> None:
+    async def script(city: PortalRange) -> tuple[Visit, int, Visit]:
+        sensor = PortalSensor(SETTINGS, system_clock, budget=Budget(recheck_s=0, inner_pages=3))
+        portal = city.portals()[0]
+        held = await sensor.visit(portal, care=Care(home_only=True))
+        asked = city.requests
+        city.attack(city.sites[0].id, "defacement")
+        attacked = await sensor.visit(portal, care=Care(home_only=True))
+        await sensor.close()
+        return held, asked, attacked
+
+    held, asked, attacked = _on_range(script)
+    assert {event["url.path"] for event in held.events} == {"/"}
+    assert asked == 4, "one for each view, no robots.txt, no probe"
+    assert grave(attacked.events)
 
 
 def test_one_slow_portal_delays_no_other() -> None:
