@@ -162,7 +162,7 @@ def test_every_reader_of_payload_is_fuzzed() -> None:
         for name, made in vars(importlib.import_module(f"sensors.network.{found.name}")).items()
         if isinstance(made, type)
         and made.__module__.startswith("sensors.network.")
-        and {"feed", "gap", "close"} <= set(vars(made))
+        and {"feed", "gap", "close"} <= set(dir(made))
     }
     sink = Events("a.pcap", Kept())
     fuzzed = {type(make(sink)) for make in MAKERS.values()} | {
