@@ -166,8 +166,8 @@ class Rulebook:
         found: list[Match] = []
         for one in seen:
             found.extend(one.matches)
-            for key in one.rules:
-                found.extend(self.correlator.feed(key, one.event))
+            if one.rules:
+                found.extend(self.correlator.feed_all(one.rules, one.event))
         found.extend(self.correlator.settle())
         return found
 

@@ -21,6 +21,7 @@ import msgspec
 from citywatch.clock import micros
 from citywatch.detect.sigma.load import CorrelationRule
 from citywatch.detect.sigma.measure import TEMPORAL
+from citywatch.detect.sigma.note import Noter
 from citywatch.detect.sigma.table import Hit, Pending, RuleLoad, Table, opened
 from citywatch.detect.sigma.thin import Entry
 from citywatch.detect.sigma.window import Found, Group, pack, unpack
@@ -32,6 +33,8 @@ MOST_GROUPS = 1_000_000
 MOST_ENTRIES = 2_000_000
 MOST_IN_GROUP = 10_000
 _EVICT_AT_ONCE = 64
+_MOST_FED = 4096
+"""Sets of rules that hit one event together, remembered with who takes it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +81,10 @@ class Correlator:
         self._groups = self._entries = self._unusable = 0
         self._by_base: dict[str, list[Table]] = {}
         self._pending: dict[tuple[str, bytes], dict[str, Pending]] = {}
-        self._gone: dict[str, None] = {}
-        """Names of saved state that nothing asks for any more."""
+        self._gone: set[str] = set()
+        """Saved state that no rule here asks for any more."""
+        self._noter = Noter()
+        self._fed: dict[tuple[str, ...], tuple[list[tuple[Table, str]], frozenset[str]]] = {}
         self._join()
 
     def _join(self) -> None:
@@ -122,18 +127,38 @@ class Correlator:
 
     def feed(self, rule_id: str, event: Event) -> list[Match]:
         """Take one hit of a rule; give the matches that it opens (chained ones too)."""
-        tables = self._by_base.get(rule_id)
+        return self.feed_all((rule_id,), event)
+
+    def feed_all(self, rule_ids: tuple[str, ...], event: Event) -> list[Match]:
+        """Take one event that these rules hit, in their order; give the matches that it opens."""
+        tables, told = self._fed.get(rule_ids) or self._tables_of(rule_ids)
+        out: list[Match] = []
         if not tables:
-            return []
+            return out
         try:
             at = micros(event["@timestamp"])
         except (KeyError, TypeError, ValueError):
-            self._unusable += 1
-            return []
-        out: list[Match] = []
-        for table in tables:
-            self._take(table, rule_id, event, at, out)
+            self._unusable += len({base for _, base in tables})
+            return out
+        note = self._noter.note(event, told)
+        for table, base in tables:
+            what = table.what(base, event)
+            if what is not None:
+                entry: Entry = (at, what, note, 1)
+                for key, parts in table.groups_of(base, event):
+                    if table.first_time(event, key):
+                        self._put(table, base, key, parts, event, entry, out)
         return out
+
+    def _tables_of(self, rule_ids: tuple[str, ...]) -> tuple[list[tuple[Table, str]], frozenset[str]]:
+        """Who takes an event that these rules hit, and what none of them needs to be told of it."""
+        tables = [(table, base) for base in rule_ids for table in self._by_base.get(base, ())]
+        told = [table.told for table, _ in tables]
+        asked = tables, told[0].intersection(*told[1:]) if told else frozenset[str]()
+        if len(self._fed) >= _MOST_FED:
+            self._fed.clear()
+        self._fed[rule_ids] = asked
+        return asked
 
     def settle(self) -> list[Match]:
         """End a batch: one match for each burst that grew, so that counts are exact."""
@@ -143,8 +168,8 @@ class Correlator:
 
     def changes(self) -> dict[str, bytes | None]:
         """State that changed since the last call; None deletes a key. Call `settle` before."""
-        changed: dict[str, bytes | None] = dict(self._gone)
-        self._gone = {}
+        changed: dict[str, bytes | None] = dict.fromkeys(self._gone)
+        self._gone = set()
         for table in self._tables.values():
             for key in table.dirty:
                 group = table.find(key)
@@ -164,7 +189,7 @@ class Correlator:
             except (msgspec.MsgspecError, ValueError):
                 group, key = None, b""
             if table is None or group is None:
-                self._gone[name] = None
+                self._gone.add(name)
             else:
                 self._enter(table, key, group)
                 table.clock = max(table.clock, group.newest)
@@ -176,15 +201,15 @@ class Correlator:
             mine = marks.get(table.mark)
             for key, group in (*table.old.items(), *table.young.items()):
                 if mine is None:
-                    self._gone[table.name(key)] = None
+                    self._gone.add(table.name(key))
                 else:
                     self._enter(mine, key, group)
             if mine is not None:
                 mine.clock, mine.turned = table.clock, table.turned
                 mine.dirty |= table.dirty
             else:
-                self._gone.update(dict.fromkeys(map(table.name, table.dirty)))
-        self._gone.update(older._gone)
+                self._gone.update(map(table.name, table.dirty))
+        self._gone |= older._gone
 
     def health(self) -> CorrelatorHealth:
         tables = self._tables.values()
@@ -202,19 +227,7 @@ class Correlator:
 
     # -- one hit -----------------------------------------------------------------------------------------
 
-    def _take(self, table: Table, base: str, event: Event, at: int, out: list[Match]) -> None:
-        what = table.what(base, event)
-        if what is None:
-            return
-        entry: Entry | None = None
-        for key, parts in table.groups_of(base, event):
-            if table.several and not table.first_time(event, key):
-                continue
-            if entry is None:
-                entry = (at, what, table.note(event), 1)
-            self._put(table, base, key, parts, event, entry, out)
-
-    def _put(  # noqa: PLR0913, PLR0917 - hot path: one call an event and group
+    def _put(  # noqa: PLR0913, PLR0917 - hot path: a hit is made an object only where it brings something
         self,
         table: Table,
         base: str,
@@ -225,32 +238,33 @@ class Correlator:
         out: list[Match],
     ) -> None:
         question, at = table.question, entry[0]
-        group = table.young.get(key) or table.group(key)
-        era, held = group, group.entries
-        is_new = not held
-        if held and at < held[-1][0] - question.late:
+        group = era = table.young.get(key) or table.group(key)
+        is_new = not group.entries
+        if not is_new and at < group.entries[-1][0] - question.late:
             era = self._past(table, group, at)
         before = len(era.entries)
         found = era.put(entry, question)
         size = len(era.entries)
         if size > question.trim_at and (size & 63 == 0 or size > question.cap):
             table.dropped += era.trim(question)
-        self._count(table, int(is_new), len(era.entries) - before)
+            size = len(era.entries)
+        table.entries += size - before
+        self._entries += size - before
+        self._groups += is_new
         table.dirty.add(key)
-        if found:
-            hit = Hit(base, key, parts, event)
-            for one in found:
-                self._burst(table, hit, era, one, out)
+        for one in found:
+            self._burst(table, Hit(base, key, parts, event), era, one, out)
         if at > table.clock and table.tick(at):
             self._turn(table)
         if self._groups > self._most_groups or self._entries > self._most_entries:
             self._evict()
 
     def _past(self, table: Table, group: Group, at: int) -> Group:
-        """For an event older than the group's watermark: the group of its past."""
+        """For an event older than the watermark the group of its past."""
+        late = table.question.late
         table.late += 1
         past = group.past
-        if past is not None and past.entries and at < past.newest - table.question.late:
+        if past is not None and past.entries and at < past.newest - late:
             table.dropped += len(past.entries)
             self._count(table, 0, -len(past.entries))
             past = None
@@ -286,7 +300,7 @@ class Correlator:
         what = outer.what(hit.base, hit.event)
         if what is None:
             return
-        entry = (at, what, outer.note(hit.event, window), 1)
+        entry = (at, what, self._noter.note(hit.event, outer.told, window), 1)
         for key, parts in outer.groups_of(hit.base, hit.event):
             group = outer.find(key)
             if group is not None and group.supersede(entry):

@@ -58,8 +58,8 @@ class Question:
     """What one correlation asks of a window, prepared once."""
 
     __slots__ = (
-        "_slice", "_thin", "cap", "late", "least", "measure", "pattern", "span", "support", "thin_at",
-        "trim_at", "type",
+        "_asks", "_slice", "_thin", "cap", "keep", "late", "least", "measure", "pattern", "span", "support",
+        "thin_at", "trim_at", "type",
     )  # fmt: skip
 
     def __init__(self, rule: CorrelationRule, *, late_s: int, cap: int) -> None:
@@ -71,15 +71,30 @@ class Question:
         self.type = rule.type
         self.span = rule.timespan_s * MILLION
         self.late = late_s * MILLION
+        self.keep = self.span + self.late
+        """How much older than its newest an event of a group may be."""
         self.measure = _factory(rule)
         self.pattern = pattern(rule)
         self.support = _support(rule)
         self.least = _least(rule)
+        """So many events at the least hold a window that says yes."""
+        self._asks = _asks(rule) if rule.type in TEMPORAL and _only_grows(rule) else None
         self.cap = max(cap, 2 * self.support + 64)
         self.trim_at = 4 * self.support + 64
         self._thin = _thinning(rule)
         self._slice = self.span // _SLICES
         self.thin_at = max(_BUSY, self.trim_at)
+
+    def may(self, entries: Sequence[Entry], first: int, last: int) -> bool:
+        """Can some window among these entries say yes? Told from all of them together, which costs little."""
+        if self._asks is not None:
+            present = 0
+            for place in {entry[1] for entry in entries[first:last]}:
+                present |= 1 << place
+            return self._asks.yes(present, present)
+        if last - first < self.least:
+            return False
+        return self.type != "value_count" or len({entry[1] for entry in entries[first:last]}) >= self.least
 
     def thin(self, entries: Sequence[Entry]) -> list[Entry]:
         """Merge what changes no answer."""
@@ -126,11 +141,24 @@ def _support(rule: CorrelationRule) -> int:
     return len(rule.base_ids) if rule.type == "temporal" else 0
 
 
+def _only_grows(rule: CorrelationRule) -> bool:
+    """More events never turn a yes into a no."""
+    if rule.expression is not None:
+        return _without_not(rule.expression)
+    return rule.op in {"gte", "gt"}
+
+
+def _without_not(part: Tree) -> bool:
+    if isinstance(part, And | Or):
+        return all(map(_without_not, part.parts))
+    return isinstance(part, Ref)
+
+
 def _least(rule: CorrelationRule) -> int:
-    """How few events a window may hold and still say yes: those with fewer need not be measured."""
-    if rule.op not in {"gte", "gt"} or rule.expression is not None or rule.type in SUMS:
+    """How many events a yes takes at the least; 0: cannot be told."""
+    if rule.type not in COUNTS | TEMPORAL or rule.expression is not None or not _only_grows(rule):
         return 0
-    return rule.count + (rule.op == "gt")
+    return max(rule.count, 0) + (rule.op == "gt")
 
 
 def pattern(rule: CorrelationRule) -> str:

@@ -19,6 +19,7 @@ from citywatch.clock import stamp_us
 from citywatch.detect.fold import CARRIED, MOST_IDS, MOST_TEXT, merge
 from citywatch.detect.sigma.load import CorrelationRule
 from citywatch.detect.sigma.measure import COUNTS, MILLION, TEMPORAL, Question
+from citywatch.detect.sigma.note import CODES, Told
 from citywatch.detect.sigma.tree import fold as fold_case
 from citywatch.detect.sigma.tree import text_of
 from citywatch.detect.sigma.window import MOST_SEEN, Burst, Found, Group
@@ -29,10 +30,10 @@ _MOST_KEYS = 16
 _MOST_NUMBER = 9_000_000_000_000
 """Larger numbers are taken as this one: in millionths they would leave 64 bits."""
 _LONG_VALUE = 200
-_NOTE_VALUES = 10
-_CODES = {name: code for code, name in enumerate(CARRIED)}
-_NAMES = frozenset(CARRIED)
-_ENCODER = msgspec.msgpack.Encoder()
+_MOST_VALUES = 8_192
+"""Group-by values whose digest is remembered."""
+_MOST_REMEMBERED = 400
+"""Longer values are seldom seen again: not remembered."""
 
 
 class Hit(NamedTuple):
@@ -69,22 +70,23 @@ class Table:
         self.queue: Iterator[bytes] | None = None
         self.clock = self.turned = 0
         self.entries = self.evicted = self.late = self.dropped = 0
-        self.dirty: set[bytes] = set()
-        """Keys of groups that changed since they were last saved."""
         self.outer: list[Table] = []
         """Correlations built on this one."""
         self.titles: Mapping[str, str] = {}
         """What rules are called in explanations, by id."""
         self.quiet = False
         """One of them does not want this one to speak for itself."""
-        self.several = rule.type not in TEMPORAL and len(rule.base_ids) > 1
-        """An event may answer several of the rules, and counts once."""
         self._place = {base: place for place, base in enumerate(rule.base_ids)}
         self._keys = {base: _named(rule, rule.group_by, base) for base in rule.base_ids}
         self._looks = {base: _named(rule, rule.fields, base) for base in rule.base_ids}
         self._labels = next(iter(self._keys.values()), ())
-        self._told = frozenset(self._labels) if len(set(self._keys.values())) == 1 else frozenset[str]()
+        self.told = frozenset(self._labels) if len(set(self._keys.values())) == 1 else frozenset[str]()
         """Group-by fields are the same in all events of a group: notes need not repeat them."""
+        self.told_codes = frozenset(CODES[name] for name in self.told if name in CODES)
+        self.dirty: set[bytes] = set()
+        """Groups that changed since the state was last saved."""
+        self._once = rule.type in TEMPORAL or len(rule.base_ids) == 1
+        self._counts_fields = rule.type in COUNTS and rule.type != "event_count"
         self._last: tuple[str, set[bytes]] = ("", set())
 
     def __len__(self) -> int:
@@ -143,18 +145,19 @@ class Table:
 
     # -- one event ---------------------------------------------------------------------------------------
 
-    def groups_of(self, base: str, event: Event) -> list[tuple[bytes, tuple[str, ...]]]:
+    def groups_of(self, base: str, event: Event) -> Sequence[tuple[bytes, tuple[str, ...]]]:
         """Keys and values of the groups that an event belongs to; none when a group-by field is missing."""
         parts: list[str] = []
         for name in self._keys[base]:
-            value = event.get(name)
-            if isinstance(value, list):
-                return self._several(base, event)
-            if value is None:
-                return []
-            parts.append(value if isinstance(value, str) else text_of(value))
-        whole = tuple(parts)
-        return [(_digest(whole), whole)]
+            value: Any = event.get(name)
+            if value.__class__ is not str:
+                if value is None:
+                    return ()
+                if isinstance(value, list):
+                    return self._several(base, event)
+                value = text_of(value)
+            parts.append(value)
+        return ((_digest("\x1f".join(parts)), tuple(parts)),)
 
     def _several(self, base: str, event: Event) -> list[tuple[bytes, tuple[str, ...]]]:
         choices: list[list[str]] = []
@@ -164,13 +167,15 @@ class Table:
             choices.append(list(dict.fromkeys(text_of(one) for one in many if one is not None)))
         found: dict[bytes, tuple[str, ...]] = {}
         for parts in product(*choices):
-            found.setdefault(_digest(parts), parts)
+            found.setdefault(_digest("\x1f".join(parts)), parts)
             if len(found) >= _MOST_KEYS:
                 break
         return list(found.items())
 
     def first_time(self, event: Event, key: bytes) -> bool:
-        """An event that answers several of the rules counts once (temporal types are shown each rule)."""
+        """An event that answers several of the rules counts once (but shows each rule to temporal types)."""
+        if self._once:
+            return True
         event_id = event.get("event.id", "")
         last_id, keys = self._last
         if not event_id or event_id != last_id:
@@ -184,23 +189,14 @@ class Table:
     def what(self, base: str, event: Event) -> int | str | None:
         """What the question is about in this event; None when the event has none of it."""
         kind = self.rule.type
+        if self._counts_fields:
+            return _text(event, self._looks[base])
         if kind == "event_count":
             return 0
         if kind in TEMPORAL:
             return self._place[base]
         fields = self._looks[base]
-        if kind in COUNTS:
-            return _text(event, fields)
         return _millionths(event.get(fields[0])) if fields else None
-
-    def note(self, event: Event, event_id: str = "") -> bytes:
-        """What a match will tell of this event, packed: its id, then codes and values of carried fields."""
-        note: list[Any] = [event_id or event.get("event.id", "")]
-        for code, name in _carried(tuple(event), self._told):
-            value = event[name]
-            note.append(code)
-            note.append(value if type(value) is str and len(value) <= MOST_TEXT else _short(value))
-        return _ENCODER.encode(note)
 
     def subject(self, hit: Hit, values: Mapping[str, Sequence[str]]) -> list[tuple[str, str]]:
         """What the alert is about: the rule's own choice of fields, else the group."""
@@ -219,7 +215,7 @@ class Table:
     def shared(self, hit: Hit) -> dict[str, list[str]]:
         """The group-by values, where they are carried fields."""
         pairs = zip(self._keys[hit.base], hit.parts, strict=True)
-        return {name: [value] for name, value in pairs if name in _CODES}
+        return {name: [value] for name, value in pairs if name in CODES}
 
     def reason(self, measure: str, burst: Burst, rules: Sequence[int] = ()) -> Reason:
         """The question and what was found, over the whole burst where that can be told."""
@@ -240,24 +236,25 @@ class Table:
 class Pending:
     """What joined a burst since the last settle."""
 
-    __slots__ = ("burst", "count", "end", "event", "ids", "start", "table", "text", "values")
+    __slots__ = ("burst", "count", "end", "event", "ids", "start", "table", "text", "told")
 
     def __init__(self, table: Table, burst: Burst) -> None:
         self.table, self.burst = table, burst
         self.start, self.end = burst.end, burst.start
         self.count = 0
         self.ids: list[str] = []
-        self.values: dict[str, list[str]] = {}
+        self.told = Told(table.told_codes)
         self.event: Event = {}
         self.text = ""
 
     def take(self, found: Found, event: Event) -> None:
+        take, ids = self.told.take, self.ids
         for at, _, note, count in found.fresh:
-            self.start, self.end = min(self.start, at), max(self.end, at)
-            event_id, values = read_note(note)
-            if len(self.ids) < MOST_IDS:
-                self.ids.append(event_id)
-            merge(self.values, values)
+            self.start = min(self.start, at)
+            self.end = max(self.end, at)
+            event_id = take(note)
+            if len(ids) < MOST_IDS:
+                ids.append(event_id)
             self.count += count
         self.event = event
         self.text = found.measure or self.text
@@ -275,7 +272,7 @@ class Pending:
             count=self.count,
             reasons=(reason,) if known and self.table.rule.type not in TEMPORAL else (),
             event=self.event,
-            values=self.values,
+            values=self.told.values(),
             window=self.burst.window,
         )
 
@@ -283,13 +280,10 @@ class Pending:
 def opened(table: Table, hit: Hit, found: Found) -> tuple[Match, Burst]:
     """The match that opens a burst."""
     rule = table.rule.rule
+    told = Told(table.told_codes)
+    ids = [told.take(note) for _, _, note, _ in found.fresh][:MOST_IDS]
     values = table.shared(hit)
-    ids: list[str] = []
-    for _, _, note, _ in found.fresh:
-        event_id, more = read_note(note)
-        if len(ids) < MOST_IDS:
-            ids.append(event_id)
-        merge(values, more)
+    merge(values, told.values())
     opening = str(hit.event.get("event.id", ""))
     burst = Burst(
         window=repeatable_id("window", rule.id, hit.key, opening, found.start),
@@ -315,15 +309,6 @@ def opened(table: Table, hit: Hit, found: Found) -> tuple[Match, Burst]:
     return match, burst
 
 
-def read_note(note: bytes) -> tuple[str, dict[str, list[str]]]:
-    """The event's id and what it held in carried fields."""
-    event_id, *rest = msgspec.msgpack.decode(note)
-    values: dict[str, list[str]] = {}
-    for code, value in zip(rest[::2], rest[1::2], strict=True):
-        values[CARRIED[code]] = value if isinstance(value, list) else [value]
-    return event_id, values
-
-
 def _named(rule: CorrelationRule, names: Sequence[str], base: str) -> tuple[str, ...]:
     return tuple(rule.aliases.get(name, {}).get(base, name) for name in names)
 
@@ -338,34 +323,33 @@ def _mark(rule: CorrelationRule) -> str:
     return blake2b(msgspec.msgpack.encode(asked), digest_size=6).hexdigest()
 
 
-@lru_cache(maxsize=4096)
-def _carried(names: tuple[str, ...], told: frozenset[str]) -> list[tuple[int, str]]:
-    """Which of an event's fields a note tells, with their codes: events have few shapes."""
-    return [
-        (code, CARRIED[code]) for code in sorted(_CODES[name] for name in _NAMES.intersection(names) - told)
-    ]
+def _digest(whole: str) -> bytes:
+    return _remembered(whole) if len(whole) <= _MOST_REMEMBERED else _digest_of(whole)
 
 
-def _digest(parts: tuple[str, ...]) -> bytes:
-    return _digest_of("\x1f".join(parts))
+def _digest_of(whole: str) -> bytes:
+    text = whole.lower() if whole.isascii() else fold_case(whole)
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).digest()
 
 
-@lru_cache(maxsize=16_384)
-def _digest_of(text: str) -> bytes:
-    return blake2b(fold_case(text).encode("utf-8", "surrogatepass"), digest_size=12).digest()
+_remembered = lru_cache(maxsize=_MOST_VALUES)(_digest_of)
 
 
 def _text(event: Event, fields: tuple[str, ...]) -> str | None:
+    """The values of some fields as one folded text; None when one of them is missing."""
     parts: list[str] = []
     for name in fields:
-        value = event.get(name)
-        if value is None:
+        value: Any = event.get(name)
+        if value.__class__ is str:
+            parts.append(value)
+        elif value is None:
             return None
-        if isinstance(value, list):
+        elif isinstance(value, list):
             parts += sorted(text_of(one) for one in cast("list[Any]", value))
         else:
-            parts.append(value if isinstance(value, str) else text_of(value))
-    text = fold_case("\x1f".join(parts))
+            parts.append(text_of(value))
+    whole = parts[0] if len(parts) == 1 else "\x1f".join(parts)
+    text = whole.lower() if whole.isascii() else fold_case(whole)
     return text if len(text) <= _LONG_VALUE else repeatable_id(text)
 
 
@@ -378,11 +362,3 @@ def _millionths(value: Any) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
     return round(max(-_MOST_NUMBER, min(value, _MOST_NUMBER)) * MILLION)
-
-
-def _short(value: Any) -> Any:
-    if isinstance(value, str):
-        return value if len(value) <= MOST_TEXT else value[:MOST_TEXT]
-    if isinstance(value, list):
-        return [str(one)[:MOST_TEXT] for one in cast("list[Any]", value)[:_NOTE_VALUES]]
-    return str(value)

@@ -15,16 +15,20 @@ about, `note` is what a match will tell of the event, packed; `count` is 1 but i
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 
 import msgspec
 
 from citywatch.detect.sigma.measure import Measure, Question
+from citywatch.detect.sigma.note import id_of
 from citywatch.detect.sigma.thin import Entry
 
 _KEEP_TAIL_FROM = 12
 """Groups smaller than this measure their window anew each time: most groups are tiny, and memory counts."""
+_MOST_NUMBERS = 16_384
 MOST_SEEN = 4096
 """Different values counted exactly over a burst; beyond it the figure reads `4096+`."""
 
@@ -42,13 +46,16 @@ class Burst(msgspec.Struct, array_like=True):
 
     def take(self, fresh: list[Entry], *, different: bool) -> None:
         """Count events that joined."""
-        self.total += sum(entry[3] for entry in fresh)
-        if different:
-            for entry in fresh:
-                if len(self.seen) >= MOST_SEEN:
-                    break
-                digest = blake2b(str(entry[1]).encode("utf-8", "surrogatepass"), digest_size=7).digest()
-                self.seen.add(int.from_bytes(digest, "big"))
+        for entry in fresh:
+            self.total += entry[3]
+            if different and len(self.seen) < MOST_SEEN:
+                self.seen.add(_number_of(str(entry[1])))
+
+
+@lru_cache(maxsize=_MOST_NUMBERS)
+def _number_of(text: str) -> int:
+    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=7).digest()
+    return int.from_bytes(digest, "big")
 
 
 @dataclass(slots=True)
@@ -88,9 +95,9 @@ class Group:
         """Take back the newest event if it and the one before are earlier moments of this burst below."""
         if len(self.entries) < 2:  # noqa: PLR2004 - the first moment stays
             return False
-        event_id = msgspec.msgpack.decode(entry[2])[0]
+        event_id = id_of(entry[2])
         for last in self.entries[-2:]:
-            if last[1] != entry[1] or last[0] > entry[0] or msgspec.msgpack.decode(last[2])[0] != event_id:
+            if last[1] != entry[1] or last[0] > entry[0] or id_of(last[2]) != event_id:
                 return False
         self.entries.pop()
         self._tail = None
@@ -100,17 +107,22 @@ class Group:
         """Take one event; give what it brought."""
         at = entry[0]
         entries = self.entries
+        stretches: list[tuple[int, int, str]] | None = None
         if not entries or at >= entries[-1][0]:
             entries.append(entry)
-            if entries[0][0] < at - question.span - question.late:
-                self._forget(at - question.span - question.late)
-            stretches = self._newest(question)
+            if entries[0][0] < at - question.keep:
+                self._forget(at - question.keep)
+            if len(entries) < question.least:
+                self._tail = None
+            else:
+                stretches = self._newest(question)
         else:
             place = bisect_left(entries, (at + 1,))
             entries.insert(place, entry)
             self._tail = None
-            stretches = self._around(place, question)
-        return self._cover(entry, stretches) if stretches or self.bursts else []
+            if len(entries) >= question.least:
+                stretches = self._around(place, question)
+        return self._cover(entry, stretches or ()) if stretches or self.bursts else []
 
     def trim(self, question: Question) -> int:
         """Thin out what a burst no longer needs, then cut to the cap; give how many events were lost.
@@ -149,11 +161,16 @@ class Group:
         self.entries, self._tail = kept, None
 
     def _forget(self, before: int) -> None:
-        count = bisect_left(self.entries, (before,))
-        del self.entries[:count]
-        self._left = max(self._left - count, 0)
-        if self.bursts:
-            self.bursts = [burst for burst in self.bursts if burst.end >= before] or None
+        entries = self.entries
+        if entries[0][0] < before:
+            count = bisect_left(entries, (before,))
+            del entries[:count]
+            if count > self._left:
+                self._tail = None  # it still counts what is gone
+            else:
+                self._left -= count
+            if self.bursts:
+                self.bursts = [burst for burst in self.bursts if burst.end >= before] or None
 
     def _newest(self, question: Question) -> list[tuple[int, int, str]]:
         """The window that the newest event ends."""
@@ -161,8 +178,6 @@ class Group:
         at = entries[-1][0]
         tail = self._tail
         if tail is None:
-            if len(entries) < question.least:
-                return []
             self._left = bisect_left(entries, (at - question.span,))
             if len(entries) - self._left < question.least:
                 return []
@@ -183,19 +198,17 @@ class Group:
     def _around(self, place: int, question: Question) -> list[tuple[int, int, str]]:
         """Every window that holds the late event at this place, joined where they overlap."""
         entries, span = self.entries, question.span
-        end = entries[place][0] + span
-        left = bisect_left(entries, (entries[place][0] - span,))
-        right = bisect_left(entries, (end + 1,))
-        if right - left < question.least or self._told(entries[left][0], entries[right - 1][0]):
+        at = entries[place][0]
+        left = bisect_left(entries, (at - span,))
+        right = bisect_left(entries, (at + span + 1,), place)
+        if self._is_inside(left, right) or not question.may(entries, left, right):
             return []
         tail = question.measure()
         for entry in entries[left:place]:
             tail.add(entry)
         joined: list[tuple[int, int, str]] = []
-        for entry in entries[place:]:
+        for entry in entries[place:right]:
             at = entry[0]
-            if at > end:
-                break
             while entries[left][0] < at - span:
                 tail.drop(entries[left])
                 left += 1
@@ -207,19 +220,26 @@ class Group:
                 joined.append((start, at, tail.text()))
         return joined
 
-    def _told(self, first: int, last: int) -> bool:
-        """Whether one burst holds all between these times, so that no window in it brings anything."""
-        return any(burst.start <= first and last <= burst.end for burst in self.bursts or ())
+    def _is_inside(self, left: int, right: int) -> bool:
+        """No window among these events reaches out of a burst that is there already."""
+        start, end = self.entries[left][0], self.entries[right - 1][0]
+        return any(burst.start <= start and end <= burst.end for burst in self.bursts or ())
 
-    def _cover(self, entry: Entry, stretches: list[tuple[int, int, str]]) -> list[Found]:
+    def _cover(self, entry: Entry, stretches: Sequence[tuple[int, int, str]]) -> list[Found]:
+        bursts = self.bursts
         at = entry[0]
         found: list[Found] = []
-        inside = next((burst for burst in self.bursts or () if burst.start <= at <= burst.end), None)
-        if inside is not None:
-            found.append(Found(at, at, [entry], inside, ""))
+        for burst in bursts or ():
+            if burst.start <= at <= burst.end:
+                found.append(Found(at, at, [entry], burst, ""))
+                break
         for start, end, text in stretches:
+            joins = None
+            for burst in bursts or ():
+                if start <= burst.end and burst.start <= end:
+                    joins = burst
+                    break
             fresh = self._fresh(start, end)
-            joins = next((b for b in self.bursts or () if start <= b.end and b.start <= end), None)
             if fresh or joins is None:
                 found.append(Found(start, end, fresh, joins, text))
         return found
@@ -230,6 +250,8 @@ class Group:
         bursts = [burst for burst in self.bursts or () if burst.start <= end and start <= burst.end]
         if not bursts:
             return entries[bisect_left(entries, (start,)) : bisect_left(entries, (end + 1,))]
+        if len(bursts) == 1 and bursts[0].start <= start:
+            return entries[bisect_left(entries, (bursts[0].end + 1,)) : bisect_left(entries, (end + 1,))]
         fresh: list[Entry] = []
         place = start
         for burst in sorted(bursts, key=lambda burst: burst.start):
