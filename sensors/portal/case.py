@@ -45,6 +45,9 @@ class Case:
     """What the witnesses beside the pages said."""
     _before: Baseline | None = None
     _readings: dict[str, Reading] = field(default_factory=dict[str, Reading])
+    _said: dict[tuple[str, str, str], list[tuple[Face | None, Look]]] = field(
+        default_factory=dict[tuple[str, str, str], list[tuple[Face | None, Look]]]
+    )
 
     @property
     def read_baseline(self) -> bool:
@@ -80,8 +83,21 @@ class Case:
         reading = self._readings.get(key)
         if reading is None:
             reading = self._readings[key] = read(fetched)
-        look = look_at(fetched, face, path=path, view=view.name, reading=reading)
-        return self.care.tuned(look)
+        return self.care.tuned(self._told(key, fetched, face, reading, (path, view.name)))
+
+    def _told(
+        self, key: str, fetched: Fetched, face: Face | None, reading: Reading, where: tuple[str, str]
+    ) -> Look:
+        """What is said of a page, or was said of the same page against the same face in another view."""
+        path, view = where
+        held = self._said.setdefault((key, fetched.url, path), [])
+        for before, said in held:
+            if _is_alike(before, face):
+                own = replace(said.face, view=view) if said.face is not None else None
+                return replace(said, view=view, fetched=fetched, face=own)
+        look = look_at(fetched, face, path=path, view=view, reading=reading)
+        held.append((face, look))
+        return look
 
     def home(self) -> Look | None:
         """The home page as a desktop browser saw it."""
@@ -163,6 +179,13 @@ class Case:
     def _certificate(fetched: Fetched) -> str:
         shown = fetched.certificate
         return f"{shown.sha256} {shown.problem}".strip() if shown is not None else ""
+
+
+def _is_alike(one: Face | None, other: Face | None) -> bool:
+    """Two faces say the same, whoever was looking."""
+    if one is None or other is None:
+        return one is other
+    return one == (other if other.view == one.view else replace(other, view=one.view))
 
 
 def is_learning(memory: Memory) -> bool:

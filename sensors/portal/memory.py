@@ -59,6 +59,9 @@ busters in URLs. Quotes stand in neither class, so the search stays linear."""
 _KEPT = re.compile(rb"""//[^/"'\s<>?]{1,255}|[0-9]{9,15}""")
 """Digits that count: of hosts (one more is another domain), of phone, identity, account numbers (a leak)."""
 _DIGITS = b"0123456789"
+_STEADY_MARKS: dict[bytes, bytes] = {}
+"""Hashes of bodies that were just made steady: a cache, by hash, so that no body is held."""
+_MOST_MARKS = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,8 +169,20 @@ def steady_signature(fetched: Fetched) -> str:
     >>> signature(one) == signature(two), steady_signature(one) == steady_signature(two)
     (False, True)
     """
-    kept = b"\n".join(_KEPT.findall(bare := _TOKEN.sub(b"", fetched.body)))
-    return _hash(fetched, bare.translate(None, _DIGITS) + b"\0" + kept, steady=True)
+    return _hash(fetched, _steady_mark(fetched.body), steady=True)
+
+
+def _steady_mark(body: bytes) -> bytes:
+    """Hash of a body without what changes with every request; the views of a portal mostly bring the same."""
+    mark = blake2b(body, digest_size=16).digest()
+    held = _STEADY_MARKS.get(mark)
+    if held is None:
+        kept = b"\n".join(_KEPT.findall(bare := _TOKEN.sub(b"", body)))
+        held = blake2b(bare.translate(None, _DIGITS) + b"\0" + kept, digest_size=16).digest()
+        if len(_STEADY_MARKS) >= _MOST_MARKS:
+            _STEADY_MARKS.clear()
+        _STEADY_MARKS[mark] = held
+    return held
 
 
 def _hash(fetched: Fetched, body: bytes, *, steady: bool = False) -> str:

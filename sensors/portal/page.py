@@ -252,8 +252,10 @@ def guard(source: str) -> tuple[str, str]:
 
 
 _STEADY = re.compile(r"[0-9a-fA-F]{16,}|[A-Za-z0-9+/=_-]{40,}|\d+")
+_DIGIT = re.compile(r"\d")
+_NUMBER = re.compile(r"\d+")
 _SHORT = 16
-"""A word of letters alone that is shorter is never a hash or a token."""
+"""A word that is shorter is never a hash or a token, only a number."""
 
 
 def steady(text: str) -> str:
@@ -262,8 +264,20 @@ def steady(text: str) -> str:
     >>> steady("Lượt xem: 1.204  hôm nay")
     'Lượt xem: 0.0 hôm nay'
     """
+    words = text.split()
+    if _DIGIT.search(text) is None:  # most texts: then only a long word may be a token
+        if max(map(len, words), default=0) < _SHORT:
+            return " ".join(words)
+        return " ".join([word if len(word) < _SHORT else _STEADY.sub("0", word) for word in words])
     return " ".join(
-        [word if len(word) < _SHORT and word.isalpha() else _STEADY.sub("0", word) for word in text.split()]
+        [
+            _STEADY.sub("0", word)
+            if len(word) >= _SHORT
+            else word
+            if word.isalpha()
+            else _NUMBER.sub("0", word)
+            for word in words
+        ]
     )
 
 

@@ -51,6 +51,14 @@ def test_a_character_cut_by_our_own_limit_is_no_other_encoding() -> None:
     assert decode_page("Thông báo ở".encode()[:-1])[1] == "utf-8"
 
 
+@pytest.mark.parametrize("broken", [b"\xe1\xbb", b"\xff", b"\x80\x81", b"\xc3"])
+def test_a_letter_cut_in_the_middle_of_a_page_is_no_other_encoding(broken: bytes) -> None:
+    text, codec = decode_page(f"{TEXT} cho nam".encode() + broken + f" tin {TEXT}".encode())
+    assert codec == "utf-8"
+    assert text.startswith(f"{TEXT} cho nam\ufffd")
+    assert text.endswith(f" tin {TEXT}")
+
+
 @given(st.binary(max_size=3000), st.text(max_size=40))
 def test_no_bytes_make_it_raise(raw: bytes, header: str) -> None:
     assert isinstance(decode_page(raw, header)[0], str)
