@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from citywatch.detect.rulebook import Rulebook, Seen
+from citywatch.detect.sigma.failures import Failure
 from citywatch.errors import CityWatchError
 from citywatch.watch import Looked
 
@@ -47,6 +48,8 @@ class Told(msgspec.Struct, array_like=True, kw_only=True):
     """Of the rules that it looks by."""
     count: int
     seen: list[Seen]
+    failures: list[Failure] = []
+    """Rules that raised."""
 
 
 class _Worker:
@@ -92,6 +95,7 @@ class Workers:
         """Start so many."""
         self._data = house.settings.data
         self._mark = house.rulebook.mark
+        self._failures = house.rulebook.failures
         self._workers = [_Worker(self._data) for _ in range(count)]
         self.restarts = 0
 
@@ -112,13 +116,16 @@ class Workers:
         if any(one.mark != self._mark for one in told):
             self._read_rules()
             raise CityWatchError("the workers looked by other rules than the judge; they read them anew")
+        for one in told:
+            for failure in one.failures:
+                self._failures.add(failure)
         return Looked(
             count=sum(one.count for one in told), last=last, seen=[seen for one in told for seen in one.seen]
         )
 
     def renew(self, rules: Rulebook) -> None:
         """Look by these rules from now on: the workers read the files that these were read from."""
-        self._mark = rules.mark
+        self._mark, self._failures = rules.mark, rules.failures
         self._read_rules()
 
     def _read_rules(self) -> None:

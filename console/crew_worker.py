@@ -45,7 +45,7 @@ def _answer(house: House, book: Rulebook, asked: Ask) -> Told:
         seen += book.look(events)
         count += len(events)
         after = int(events[-1]["event.sequence"])
-    return Told(mark=book.mark, count=count, seen=seen)
+    return Told(mark=book.mark, count=count, seen=seen, failures=list(book.failures.take()))
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 
 The judge asks its rules all together, so what one of them costs cannot be read off it. The meter asks them
 one by one of the newest events in the journal, a share of the rules at a time and never for longer than
-`ROUND_S` of CPU, in a thread beside the judge. What YARA found slow while judging, and which rules were
-refused when they were read, stands beside it. One record in the store, for the health page and /metrics.
+`ROUND_S` of CPU, in a thread beside the judge. Which rules raised and what YARA found slow while judging, and
+which rules were refused when they were read, stands beside it. One record in the store, for the health
+page and /metrics.
 """
 
 from __future__ import annotations
@@ -165,7 +166,7 @@ class Meter:
             for cost in dearest
             if cost.slow
         ]  # fmt: skip
-        ill = [*self._failing.values(), *slow, *self._yara(), *self._refused()]
+        ill = [*self._raised(), *self._failing.values(), *slow, *self._yara(), *self._refused()]
         return Reading(
             at=stamp(self.house.clock()),
             rules=rules,
@@ -173,6 +174,20 @@ class Meter:
             dearest=tuple(dearest[:_MOST_NAMED]),
             ill=tuple(ill[:_MOST_NAMED]),
         )
+
+    def _raised(self) -> list[Ill]:
+        """Rules that raised while they judged, those that the meter found failing left out."""
+        return [
+            Ill(
+                id=one.rule_id,
+                title=one.title,
+                source=one.source,
+                what="fails",
+                detail=f"{one.error} ({one.count}, {one.event_id})",
+            )
+            for one in self.house.rulebook.failures.all()
+            if one.rule_id not in self._failing
+        ]
 
     def _yara(self) -> list[Ill]:
         return [

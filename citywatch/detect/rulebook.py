@@ -17,7 +17,7 @@ from citywatch.detect.indicators import Indicators
 from citywatch.detect.sigma.cache import RuleCache
 from citywatch.detect.sigma.correlate import Correlator
 from citywatch.detect.sigma.engine import Engine
-from citywatch.detect.sigma.load import CorrelationRule, FileRules, Refusal
+from citywatch.detect.sigma.load import CorrelationRule, EventRule, FileRules, Refusal
 from citywatch.detect.sigma.match import Explanations, match_of
 from citywatch.detect.sigma.resolve import RuleSet, resolve
 from citywatch.detect.tuning import read_off
@@ -101,6 +101,8 @@ class Rulebook:
         self._silent = ruleset.silent
         self._wanted = self.correlator.wants
         self._explanations = Explanations()
+        self.failures = self.correlator.failures
+        """Rules that raised while they judged."""
 
     @classmethod
     def load(
@@ -146,19 +148,44 @@ class Rulebook:
         warned = self.indicators
         if warned is not None:
             warned.refresh()
-        silent, wants, known = self._silent, self._wanted, self._explanations
-        for event, hits in zip(events, self.engine.hits_of(events), strict=True):
-            ids = [rule.rule.id for rule in hits]
-            matches = [
-                match_of(rule, event, known) for rule, key in zip(hits, ids, strict=True) if key not in silent
-            ]
+        wants = self._wanted
+        for event, hits in zip(events, self._hits_of(events), strict=True):
+            matches = self._told(hits, event) if hits else []
             if self._evidence is not None and "citywatch.evidence.sha256" in event:
                 matches.extend(self.yara.judge(event, self._evidence))
             if warned is not None:
                 matches.extend(warned.judge(event))
-            wanted = tuple([key for key in ids if key in wants])
+            wanted = tuple([key for rule in hits if (key := rule.rule.id) in wants]) if hits else ()
             if matches or wanted:
                 found.append(Seen(event=event if wanted else {}, rules=wanted, matches=tuple(matches)))
+        return found
+
+    def _hits_of(self, events: Sequence[Event]) -> list[list[EventRule]]:
+        """What the engine says; where a rule raises, each event by itself, and that one rule by rule."""
+        try:
+            return self.engine.hits_of(events)
+        except Exception:  # noqa: BLE001 - who raised is found and named below
+            return [self._hits_alone(event) for event in events]
+
+    def _hits_alone(self, event: Event) -> list[EventRule]:
+        try:
+            return self.engine.hits(event)
+        except Exception as error:  # noqa: BLE001 - as above
+            before = len(self.failures)
+            hits = self.engine.hits_alone(event, self.failures)
+            if len(self.failures) == before:
+                self.failures.note_all(error, event)
+            return hits
+
+    def _told(self, hits: Sequence[EventRule], event: Event) -> list[Match]:
+        silent, known = self._silent, self._explanations
+        found: list[Match] = []
+        for rule in hits:
+            if rule.rule.id not in silent:
+                try:
+                    found.append(match_of(rule, event, known))
+                except Exception as error:  # noqa: BLE001 - one rule that cannot be explained stops no other
+                    self.failures.note(rule.rule, error, event)
         return found
 
     def settle(self, seen: Sequence[Seen]) -> list[Match]:

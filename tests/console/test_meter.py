@@ -89,6 +89,15 @@ def test_a_rule_that_fails_is_named_and_the_others_are_measured(
     assert not [one for one in all_round(house).ill if one.what == "fails"]
 
 
+def test_a_rule_that_raised_while_judging_is_named(house: House) -> None:
+    house.rulebook.judge([{**event(1), "url.path": 10**5000, "event.module": "zeek"}])
+    failing = {one.id: one for one in all_round(house).ill if one.what == "fails"}
+    assert set(IDS.values()) <= set(failing)
+    assert failing[IDS["first"]].source.endswith("first.yml")
+    assert failing[IDS["first"]].detail.startswith("ValueError: Exceeds the limit")
+    assert house.store.get("meter", "rules")
+
+
 @pytest.mark.parametrize(
     ("us", "worst", "events", "slow"),
     [(3.0, 0.1, 200, False), (300.0, 1.0, 200, True), (300.0, 1.0, 5, False), (3.0, 25.0, 5, True)],

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from citywatch.clock import micros
+from citywatch.detect.sigma.failures import Failures
 from citywatch.detect.sigma.load import CorrelationRule
 from citywatch.detect.sigma.measure import TEMPORAL
 from citywatch.detect.sigma.note import Noter
@@ -84,6 +85,7 @@ class Correlator:
         self._gone: set[str] = set()
         """Saved state that no rule here asks for any more."""
         self._noter = Noter()
+        self.failures = Failures()
         self._fed: dict[tuple[str, ...], tuple[list[tuple[Table, str]], frozenset[str]]] = {}
         self._join()
 
@@ -140,14 +142,18 @@ class Correlator:
         except (KeyError, TypeError, ValueError):
             self._unusable += len({base for _, base in tables})
             return out
-        note = self._noter.note(event, told)
+        note: bytes | None = None
         for table, base in tables:
-            what = table.what(base, event)
-            if what is not None:
-                entry: Entry = (at, what, note, 1)
-                for key, parts in table.groups_of(base, event):
-                    if table.first_time(event, key):
-                        self._put(table, base, key, parts, event, entry, out)
+            try:
+                what = table.what(base, event)
+                if what is not None:
+                    note = note or self._noter.note(event, told)
+                    entry: Entry = (at, what, note, 1)
+                    for key, parts in table.groups_of(base, event):
+                        if table.first_time(event, key):
+                            self._put(table, base, key, parts, event, entry, out)
+            except Exception as error:  # noqa: BLE001 - one correlation that fails stops no other
+                self.failures.note(table.rule.rule, error, event)
         return out
 
     def _tables_of(self, rule_ids: tuple[str, ...]) -> tuple[list[tuple[Table, str]], frozenset[str]]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from citywatch.detect.sigma import oracle, tree
 from citywatch.detect.sigma.compile import View
+from citywatch.detect.sigma.failures import Failures
 from citywatch.detect.sigma.load import EventRule
 from citywatch.detect.sigma.plan import Memory, Plan, words_met
 from citywatch.detect.sigma.prefilter import simplify
@@ -77,6 +78,17 @@ class Engine:
             for index, (event, plan) in enumerate(zip(some, plans, strict=True)):
                 met = words.get(index, 0) if words else 0
                 found.append(plan.hits(event, met, view, rules) if met or plan.asks else [])
+        return found
+
+    def hits_alone(self, event: Event, failures: Failures) -> list[EventRule]:
+        """As `hits`, each rule asked by itself and plainly: one that raises is noted and says no."""
+        found: list[EventRule] = []
+        for rule in self._rules:
+            try:
+                if oracle.matches(rule.gate, event) and oracle.matches(rule.tree, event):
+                    found.append(rule)
+            except Exception as error:  # noqa: BLE001 - one broken rule stops no other; it is named
+                failures.note(rule.rule, error, event)
         return found
 
     def _plan_of(self, event: Event) -> Plan:

@@ -151,7 +151,7 @@ class _Field(dict[Any, int]):
     def any_of(self, value: Any) -> int:
         """Rules whose need this value meets, or one of a list's values."""
         if value.__class__ is not list:
-            return self[value]
+            return self[value] if value.__class__ is not dict else self._loosely(text_of(value))
         found = self._anyway
         for each in cast("list[Any]", value)[:MAX_VALUES]:
             if each is not None:

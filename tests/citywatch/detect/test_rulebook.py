@@ -48,6 +48,53 @@ def test_one_bad_rule_is_reported_and_the_rest_hold(tmp_path: Path) -> None:
     assert [refusal.source for refusal in book.refusals] == ["rules/b.yml"]
 
 
+FOLDER_RULE = (
+    RULE.replace("9a10", "9a11")
+    .replace("Odd parent", "Odd folder")
+    .replace("{Image|endswith: '\\cmd.exe', ParentImage|contains: w3wp}", "{CurrentDirectory|contains: temp}")
+)
+FOLDER = "process.working_directory"
+UNTOLD = 10**5000
+"""Python refuses to write so long a number as text."""
+
+
+def test_a_rule_that_raises_is_named_and_stops_no_other(tmp_path: Path) -> None:
+    (tmp_path / "a.yml").write_text(RULE, "utf-8")
+    (tmp_path / "b.yml").write_text(FOLDER_RULE, "utf-8")
+    book = Rulebook.load(tmp_path)
+    events = [{**EVENT, FOLDER: "C:\\Temp"}, {**EVENT, "event.id": "e2", FOLDER: UNTOLD}, EVENT]
+    matches = book.judge(events)
+    assert [(match.rule.title, match.event_ids) for match in matches] == [
+        ("Odd parent", ("e1",)),
+        ("Odd folder", ("e1",)),
+        ("Odd parent", ("e2",)),
+        ("Odd parent", ("e1",)),
+    ]
+    (failure,) = book.failures.all()
+    assert (failure.title, failure.count, failure.event_id) == ("Odd folder", 1, "e2")
+    assert failure.source.endswith("b.yml")
+    assert failure.error.startswith("ValueError: Exceeds the limit")
+
+
+def test_a_correlation_that_raises_is_named_and_stops_no_other(tmp_path: Path) -> None:
+    (tmp_path / "a.yml").write_text(RULE, "utf-8")
+    (tmp_path / "count.yml").write_text(COUNT, "utf-8")
+    by_folder = COUNT.replace("000000000001", "000000000002").replace("Computer]", "CurrentDirectory]")
+    (tmp_path / "folder.yml").write_text(by_folder, "utf-8")
+    book = Rulebook.load(tmp_path)
+    hits = [{**EVENT, **COMPUTER, "event.id": f"e{number}", FOLDER: UNTOLD} for number in range(3)]
+    assert [match.rule.id[-1] for match in book.judge(hits)] == ["1"]
+    (failure,) = book.failures.all()
+    assert (failure.rule_id[-1], failure.count) == ("2", 3)
+
+
+def test_a_field_that_holds_an_object_is_asked_as_text(tmp_path: Path) -> None:
+    (tmp_path / "b.yml").write_text(FOLDER_RULE, "utf-8")
+    book = Rulebook.load(tmp_path)
+    assert len(book.judge([{**EVENT, FOLDER: {"path": "C:\\Temp"}}])) == 1
+    assert book.failures.all() == ()
+
+
 COUNT = """title: Three odd parents
 id: 00000000-0000-4000-8000-000000000001
 correlation:
