@@ -80,13 +80,12 @@ class Http:
                     side.body = None
                     self._ended(flow, out, body)
                 continue
-            held = side.held + data if side.held else data
-            if not side.held:
-                held = held.lstrip(b"\r\n")
-            end = held.find(b"\r\n\r\n")
+            before = len(side.held)  # no end lies in there: it is looked for where the new bytes begin
+            held = side.held + data if before else data.lstrip(b"\r\n")
+            end = held.find(b"\r\n\r\n", before - 3 if before > 3 else 0)
             size = 4
             if end < 0:
-                end, size = held.find(b"\n\n"), 2
+                end, size = held.find(b"\n\n", before - 1 if before else 0), 2
             if end < 0:
                 if len(held) > _LONGEST_HEAD:
                     raise ValueError("a head without end")

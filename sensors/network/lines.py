@@ -19,6 +19,11 @@ class Lines:
         Raises:
             ValueError: a line without end.
         """
+        if b"\n" not in data:
+            self._held += data
+            if len(self._held) > LONGEST:
+                raise ValueError("a line without end")
+            return []
         *whole, self._held = (self._held + data).split(b"\n")
         if len(self._held) > LONGEST:
             raise ValueError("a line without end")

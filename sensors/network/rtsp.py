@@ -30,31 +30,35 @@ def is_rtsp(data: bytes) -> bool:
 class Rtsp:
     """Pairs requests with answers; media between them ends the reading."""
 
-    __slots__ = ("_asked", "_held", "_sink")
+    __slots__ = ("_asked", "_held", "_sink", "_skip")
 
     protocol = "rtsp"
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
         self._held = {True: b"", False: b""}
+        self._skip = {True: 0, False: 0}
+        """Bytes of a body that are still to come."""
         self._asked: list[tuple[int, Event]] = []
 
     def feed(self, flow: Flow, out: bool, data: bytes, us: int) -> bool:
         """Take heads of one side; bodies (session descriptions) are stepped over."""
-        held = self._held[out] + data
+        before = len(self._held[out])  # no end lies in there
+        held = self._held[out] + data[self._skip[out] :]
+        self._skip[out] = max(self._skip[out] - len(data), 0)
         while held:
             if held[:1] == b"$":
                 self.close(flow)
                 return False
-            end = held.find(b"\r\n\r\n")
+            end = held.find(b"\r\n\r\n", max(before - 3, 0))
             if end < 0:
                 if len(held) > _LONGEST:
                     raise ValueError("a head without end")
                 break
-            size = self._head(flow, out, held[:end], us)
-            if len(held) < end + 4 + size:
-                break
-            held = held[end + 4 + size :]
+            before = 0
+            end += 4 + self._head(flow, out, held[:end], us)
+            self._skip[out] = max(end - len(held), 0)
+            held = held[end:]
         self._held[out] = held
         return True
 

@@ -62,8 +62,10 @@ class Sip:
             if head.strip():  # an empty line keeps a translation alive
                 self._message(flow, head, us)
             return self._told < _MOST_TOLD
+        before = len(self._held[out])  # no end lies in there
         held = self._held[out] + data
-        while (end := held.find(b"\r\n\r\n")) >= 0:
+        while (end := held.find(b"\r\n\r\n", max(before - 3, 0))) >= 0:
+            before = 0
             headers = self._message(flow, held[:end], us) if held[:end].strip() else {}
             size = headers.get(b"content-length", b"0")
             skip = int(size) if size.isdigit() and len(size) < 7 else 0

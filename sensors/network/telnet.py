@@ -69,6 +69,8 @@ class Telnet:
         self._out += data
         if len(self._out) > _MOST_HELD:
             self._out = self._out[-_MOST_HELD:]
+        if b"\r" not in data and b"\n" not in data:
+            return self._lines < _MOST_LINES
         *lines, self._out = re.split(rb"\r\n|\r|\n", self._out)
         for line in lines:
             self._said(flow, text(line.strip()), us)

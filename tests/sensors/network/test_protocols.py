@@ -144,6 +144,59 @@ def test_rtsp_pairs_requests_with_verdicts(tmp_path: Path) -> None:
     assert (event["event.outcome"], event["citywatch.auth.user"]) == ("failure", ["admin"])
 
 
+def test_rtsp_steps_over_bodies_however_they_are_cut(tmp_path: Path) -> None:
+    body = b"v=0\r\n\r\nRTSP/1.0 500 not a head"
+    length = b"Content-Length: %d\r\n\r\n" % len(body)
+    turns = [
+        (">", b"ANNOUNCE rtsp://a/1 RTSP/1.0\r\n" + length + body),
+        ("<", b"RTSP/1.0 200 OK\r\n\r\n"),
+        (">", b"DESCRIBE rtsp://a/2 RTSP/1.0\r\n\r\nSETUP rtsp://a/3 RTSP/1.0\r\n\r\n"),
+        ("<", b"RTSP/1.0 200 OK\r\n" + length + body + b"RTSP/1.0 454 No\r\n\r\n"),
+    ]
+    for cut in (30, 31, 45, 60, 100, 1400):
+        events = told(tmp_path, "rtsp", turns, 554, cut=cut)
+        assert [(event["url.original"], event["http.response.status_code"]) for event in events] == [
+            ("rtsp://a/1", 200), ("rtsp://a/2", 200), ("rtsp://a/3", 454),
+        ]  # fmt: skip
+
+
+CUT = {
+    "http": (80, ask("GET /a HTTP/1.1") + b"\r\n" + ask("GET /b HTTP/1.1").replace(b"\r\n", b"\n"), OK + OK),
+    "sip": (5060, b"OPTIONS sip:a SIP/2.0\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\n\r\n" * 2, b""),
+    "ftp": (21, b"USER an\r\nPASS b\r\nRETR c.txt\r\n", b""),
+    "telnet": (23, b"", b"login: "),
+}
+
+
+@pytest.mark.parametrize("protocol", sorted(CUT))
+def test_a_dialogue_says_the_same_however_it_is_cut(tmp_path: Path, protocol: str) -> None:
+    port, asked, answered = CUT[protocol]
+    turns = [(">", asked), ("<", answered)]
+    if protocol == "ftp":
+        turns = [("<", b"220 ftp\r\n"), (">", asked), ("<", b"331 go\r\n230 in\r\n150 x\r\n")]
+    if protocol == "telnet":
+        turns = [
+            ("<", answered),
+            (">", b"an\r\n"),
+            ("<", b"Password: "),
+            (">", b"b\r"),
+            ("<", b"$ "),
+            (">", b"ls\n"),
+        ]
+
+    def said(cut: int) -> list[Event]:
+        events = told(tmp_path, protocol, turns, port, cut=cut)
+        return [
+            {name: event[name] for name in event if name not in {"@timestamp", "event.id"}}
+            for event in events
+        ]
+
+    whole = said(1400)
+    assert len(whole) >= 1
+    cuts = (25, 29, 31, 47) if protocol == "sip" else (1, 2, 3, 5, 17)  # its first line tells it
+    assert [said(cut) for cut in cuts] == [whole] * len(cuts)
+
+
 def test_a_shell_and_a_pool_are_named_on_their_flow(tmp_path: Path) -> None:
     shell, _ = read(pcap(talk([("<", b"id\n"), (">", b"uid=0(root) gid=0(root)\n")], dport=4444)), tmp_path)
     pool, _ = read(pcap(talk([(">", b'{"id":1,"method":"mining.subscribe","params":[]}\n')])), tmp_path)
