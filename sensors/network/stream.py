@@ -30,7 +30,7 @@ def take(flow: Flow, out: bool, seq: int, data: bytes, size: int, us: int) -> No
         if app is not None:
             try:
                 if not app.feed(flow, out, data, us) and flow.app is app:
-                    flow.app = None
+                    leave(flow)
             except Exception:  # noqa: BLE001 - a stranger's bytes: whatever fails here is no reason to stop
                 broke(flow)
         if size > len(data):
@@ -65,9 +65,15 @@ def feed(flow: Flow, out: bool, data: bytes, us: int) -> None:
         return
     try:
         if not app.feed(flow, out, data, us) and flow.app is app:
-            flow.app = None
+            leave(flow)
     except Exception:  # noqa: BLE001 - a stranger's bytes: whatever fails here is no reason to stop
         broke(flow)
+
+
+def leave(flow: Flow) -> None:
+    """Nobody reads this flow any more: what was kept for its reader goes."""
+    flow.app = flow.out_wait = flow.back_wait = None
+    flow.out_tail = flow.back_tail = b""
 
 
 def lost(flow: Flow, out: bool, size: int) -> None:
@@ -77,7 +83,7 @@ def lost(flow: Flow, out: bool, size: int) -> None:
         return
     try:
         if not app.gap(flow, out, size) and flow.app is app:
-            flow.app = None
+            leave(flow)
     except Exception:  # noqa: BLE001 - a stranger's bytes: whatever fails here is no reason to stop
         broke(flow)
 
@@ -99,9 +105,10 @@ def close(flow: Flow) -> None:
 
 def broke(flow: Flow) -> None:
     """The protocol could not make sense of its bytes: note it, let it tell what it had."""
-    app, flow.app = flow.app, None
+    app = flow.app
     if app is None:
         return
+    leave(flow)
     flow.note(f"malformed {app.protocol}".rstrip())
     try:
         app.close(flow)

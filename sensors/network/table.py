@@ -6,7 +6,7 @@ lists and tuples.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from sensors.network.flow import FIN, ICMP, ICMP6, RST, TCP, UDP, Flow, Talk, turned
@@ -24,6 +24,10 @@ CLOSED_US = 5_000_000
 ACTIVE_US = 3_600_000_000
 MOST_FLOWS = 65_536
 _AT_ONCE = 2048
+_MOST_ENDED = 8192
+"""Flows that have ended and may wait to be looked after."""
+_MOST_PLACES = 4
+"""Places of ended flows that are kept, in tables."""
 _ECHOES = frozenset({ICMP, ICMP6})
 _BOTH_WAYS = frozenset({TCP, UDP})
 
@@ -45,6 +49,8 @@ class Table:
         "_grown",
         "_limit",
         "_slots",
+        "_standing",
+        "_sweep_at",
         "back",
         "counted",
         "evicted",
@@ -78,8 +84,11 @@ class Table:
         """Flows and knocks."""
         self.evicted = 0
         self._limit = limit
-        self._slots: dict[int, list[Flow | Knock]] = {}
-        """Who is to be looked after, by when."""
+        self._slots: dict[int, list[Flow | Knock | None]] = {}
+        """Who is to be looked after, by when; also some that have ended meanwhile, or their places."""
+        self._standing = 0
+        """Entries in all slots."""
+        self._sweep_at = limit + _MOST_ENDED
         self._grown: dict[int, Flow] = {}
         """By number: flows that still stand in their slot as the knock that they were."""
 
@@ -101,6 +110,7 @@ class Table:
             self._make_room()
         self.living += 1
         self.counted = number = self.counted + 1
+        self._standing += 1
         self.knocks[key] = knock = (key, us, total, seq, number)
         slot = (us + UNANSWERED_US) >> SLOT
         slots = self._slots
@@ -133,6 +143,7 @@ class Table:
                     yield flow
 
     def _plan(self, flow: Flow, slot: int) -> None:
+        self._standing += 1
         slots = self._slots
         if slot in slots:
             slots[slot].append(flow)
@@ -146,6 +157,7 @@ class Table:
             waiting = self._slots[slot]
             some = waiting[:_AT_ONCE]
             del waiting[:_AT_ONCE]
+            self._standing -= len(some)
             if not waiting:
                 del self._slots[slot]
             before = self.living
@@ -153,7 +165,7 @@ class Table:
                 self.end(flow, "evicted")
             self.evicted += before - self.living
 
-    def _still(self, waiting: list[Flow | Knock], reason: str) -> Iterator[Flow]:
+    def _still(self, waiting: Sequence[Flow | Knock | None], reason: str) -> Iterator[Flow]:
         """Those that have not ended; knocks that nothing answered end here."""
         knocks, grown = self.knocks, self._grown
         silent: list[Knock] = []
@@ -168,7 +180,7 @@ class Table:
                 flow = grown.pop(number)
             else:
                 flow = item
-            if not flow.reason:
+            if flow is not None and not flow.reason:
                 if silent:
                     self._silence(silent, reason)
                     silent = []
@@ -200,6 +212,32 @@ class Table:
         self.back[flow.proto].pop(flow.back_key, None)  # a host that speaks with itself has one key
         self.living -= 1
         self.on_end(flow)
+        if self._standing > self._sweep_at:
+            self._sweep()
+
+    def _sweep(self) -> None:
+        """Let go of those that ended before their slot came, which never comes when time goes back.
+
+        Their places stay while they are few: a place counts when room is made (see `_AT_ONCE`).
+        """
+        slots = self._slots
+        crowded = self._standing > _MOST_PLACES * self._limit + _MOST_ENDED
+        for slot, waiting in list(slots.items()):
+            left = [None if item is None or self._ended(item) else item for item in waiting]
+            slots[slot] = [item for item in left if item is not None] if crowded else left
+            if not slots[slot]:
+                del slots[slot]
+        self._standing = sum(map(len, slots.values()))
+        self._sweep_at = max(self._standing, self._limit) + _MOST_ENDED
+
+    def _ended(self, item: Flow | Knock) -> bool:
+        if not isinstance(item, tuple):
+            return bool(item.reason)
+        flow = self._grown.get(item[4])
+        if flow is None or not flow.reason:
+            return False
+        del self._grown[item[4]]
+        return True
 
     def advance(self, us: int) -> None:
         """The capture's clock moved: end what was idle long enough."""
@@ -207,7 +245,9 @@ class Table:
         self.tick = slot + 1 << SLOT
         slots = self._slots
         for due in sorted(number for number in slots if number < slot):
-            for flow in self._still(slots.pop(due), "idle"):
+            waiting = slots.pop(due, [])
+            self._standing -= len(waiting)
+            for flow in self._still(waiting, "idle"):
                 self._look_after(flow, us, slot)
 
     def _look_after(self, flow: Flow, us: int, slot: int) -> None:
@@ -236,6 +276,7 @@ class Table:
         left += self.knocks.values()
         left.sort(key=_began)
         self._slots.clear()
+        self._standing = 0
         left.reverse()
         while left:
             some = left[: -_AT_ONCE - 1 : -1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from citywatch.model import Event, Problem
+from sensors.network import table as table_module
 from sensors.network.capture import NetworkSensor
 from sensors.network.flow import TCP, Flow
 from sensors.network.table import EndOfFlow, Table
@@ -100,3 +102,59 @@ def test_a_knock_that_grew_is_looked_after_as_a_flow() -> None:
     table.advance(flow.last + 320_000_000)
     assert [(flow.number, flow.reason) for flow in ended] == [(1, "idle")]
     assert table.living == 0
+
+
+def living_flows() -> int:
+    return sum(isinstance(each, Flow) for each in gc.get_objects())
+
+
+@pytest.mark.parametrize("places", [0, 1, 100])
+@pytest.mark.parametrize("knocked", [True, False], ids=["knocked", "opened"])
+def test_flows_that_ended_are_let_go_though_time_stands_still(
+    knocked: bool,  # noqa: FBT001 - a case
+    places: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(table_module, "_MOST_ENDED", 50)
+    monkeypatch.setattr(table_module, "_MOST_PLACES", places)
+    table = Table(noting_nothing, 100)
+    key = bytes((10, 0, 0, 5, 10, 0, 0, 6, 200, 0, 0, 80))
+    before = living_flows()
+    for _ in range(2000):
+        if knocked:
+            table.knock(key, START_US, 60, 7)
+        else:
+            table.open(key, TCP, START_US)
+        flow = table.find(TCP, key)
+        assert flow is not None
+        table.closing(flow, START_US)
+        table.end(flow, "rst")
+        del flow
+    assert living_flows() - before <= 151
+    assert (table.counted, table.living) == (2000, 0)
+
+
+def noting_nothing(flow: Flow) -> None:
+    del flow
+
+
+def test_a_sweep_changes_nothing_that_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(most_ended: int) -> list[tuple[int, str]]:
+        monkeypatch.setattr(table_module, "_MOST_ENDED", most_ended)
+        ended: list[Flow] = []
+        table = Table(noting(ended), 20)
+        for turn in range(400):
+            key = bytes((10, 0, 0, 5, 10, 0, 0, turn % 37, 200, turn % 3, 0, 80))
+            at = START_US + turn % 11 * 5_000_000
+            flow = table.find(TCP, key)
+            if flow is None:
+                table.knock(key, at, 60, 7)
+            elif turn % 2:
+                table.closing(flow, at)
+                table.end(flow, "rst")
+        for _ in table.finish():
+            pass
+        return [(flow.number, flow.reason) for flow in ended]
+
+    assert len(run(0)) > 100
+    assert run(0) == run(10_000)
