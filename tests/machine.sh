@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What does this machine lack, and can it be had?
 #   machine.sh venv     make .venv with a Python of 3.11 or newer
-#   machine.sh tools    Chromium, iproute2, dovecot, tcpreplay, nmap, unzip by apt; a line for each that cannot be had
+#   machine.sh tools    Chromium, iproute2, dovecot, tcpreplay, nmap, nfdump, unzip by apt; a line for each that cannot be had
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -31,7 +31,7 @@ venv)
   .venv/bin/pip install -q --upgrade "pip>=25.1"
   ;;
 tools)
-  for pair in chromium:chromium ip:iproute2 dovecot:dovecot-imapd tcpreplay:tcpreplay nmap:nmap unzip:unzip mvn:maven; do
+  for pair in chromium:chromium ip:iproute2 dovecot:dovecot-imapd tcpreplay:tcpreplay nmap:nmap nfcapd:nfdump unzip:unzip mvn:maven; do
     command -v "${pair%%:*}" >/dev/null || apt_install "${pair##*:}" \
       || echo "not on this machine and not to be had by apt: ${pair##*:} (the tests that need it are skipped)" >&2
   done

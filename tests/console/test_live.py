@@ -271,7 +271,8 @@ def test_a_scan_by_nmap_is_seen(cable: Wire, data: Path) -> None:
     cable.ip("-n", cable.listener, "addr", "add", "10.9.0.2/24", "dev", cable.there)
     with watching(cable, data):
         scan = ["nmap", "-n", "-Pn", "-sS", "-p", "1-300", "10.9.0.2"]
-        subprocess.run(["ip", "netns", "exec", cable.sender, *scan], check=True, capture_output=True)
+        subprocess.run(["ip", "netns", "exec", cable.sender, *scan], check=True, stdout=subprocess.DEVNULL)
+        eventually(lambda: state(data)["written"] == state(data)["passed"] > 0, "all packets are in the ring")
     with open_house(data) as house:
         settle(house, lambda _: None)
         found = house.store.find("alert", Query(order="last_seen")).records
