@@ -22,7 +22,7 @@ from citywatch.model import Event
 from citywatch.ports import Condition, Page, Query, Record, RecordPage, StoreHealth
 from citywatch.schema import fields, namespaces
 from citywatch.settings import Elastic
-from citywatch.store import meaning
+from citywatch.store import meaning, terms
 from citywatch.store.cursor import Cursor, read_cursor
 from citywatch.store.elastic_client import BUSY, connect, explained, shown, told
 from citywatch.store.elastic_query import (
@@ -291,7 +291,7 @@ class ElasticStore:
     def aggregate(
         self, query: Query, by: str, *, size: int = 20, interval_s: int | None = None
     ) -> list[tuple[str, int]]:
-        kind = meaning.type_of(by)
+        kind = terms.type_of(by)
         if not kind or (interval_s is not None and kind != "date"):
             return []
         decided = self._decided(query)
@@ -299,7 +299,7 @@ class ElasticStore:
             return self._by_time(decided, by, max(interval_s, 1))
         found = self._terms(every([decided, opposite(left_out(by))]), by, kind, size)
         for hit in self._doubted(every([decided, left_out(by)])):
-            found.update(set(meaning.terms_of(by, _event(hit).get(by))))
+            found.update(set(terms.terms_of(by, _event(hit).get(by))))
         return sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))[:size]
 
     def _terms(self, query: Dsl, by: str, kind: str, size: int) -> Counter[str]:
@@ -452,7 +452,7 @@ def _booleans() -> tuple[str, ...]:
 
 
 def _is_blank(held: Any) -> bool:
-    return any(value == "" for value in meaning.values_of(held))
+    return any(value == "" for value in terms.values_of(held))
 
 
 def _set_aside(event: Event) -> bytes:
@@ -475,14 +475,14 @@ def _set_aside(event: Event) -> bytes:
 
 def _is_plain(name: str, held: Any) -> bool:
     """Whether the index reads the values as `meaning` does."""
-    kind = meaning.type_of(name)
+    kind = terms.type_of(name)
     if kind == "boolean":
         return not _is_blank(held)
-    values = meaning.values_of(held) if kind == "ip" else []
-    return all(meaning.address_of(meaning.text_of(value)) is not None for value in values)
+    values = terms.values_of(held) if kind == "ip" else []
+    return all(terms.address_of(terms.text_of(value)) is not None for value in values)
 
 
 def _key(bucket: Mapping[str, Any], kind: str) -> str:
     if kind in {"boolean", "date"}:
         return str(bucket["key_as_string"])
-    return meaning.text_of(bucket["key"])
+    return terms.text_of(bucket["key"])

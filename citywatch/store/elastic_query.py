@@ -18,7 +18,7 @@ from typing import Any
 from citywatch import ports
 from citywatch.clock import parse_stamp, stamp
 from citywatch.errors import StoreError
-from citywatch.store import meaning
+from citywatch.store import meaning, terms, wildcard
 from citywatch.store.intake import FIRST_MOMENT, LAST_MOMENT
 from citywatch.store.mapping import IGNORE_ABOVE, SEARCH, UNINDEXED
 
@@ -116,7 +116,7 @@ def _event_atom(condition: Any) -> Asked:
         query = _contains(condition.text)
         return both(ALL) if not condition.text else _doubted(query, doubt)
     field: str = condition.field
-    kind = meaning.type_of(field)
+    kind = terms.type_of(field)
     if not kind:
         return both(NONE)
     if isinstance(condition, ports.Exists):
@@ -149,21 +149,21 @@ def _told(condition: Any, field: str, kind: str) -> Dsl | None:
 def _is(field: str, kind: str, value: Any) -> Dsl:
     match kind:
         case "long" | "float":
-            number = meaning.number_of(value)
+            number = terms.number_of(value)
             if number is None or (
                 kind == "long" and (number != int(number) or not SMALLEST <= number <= LARGEST)
             ):
                 return NONE
             return {"term": {field: int(number) if kind == "long" else float(number)}}
         case "boolean":
-            flag = meaning.flag_of(meaning.lower(meaning.text_of(value)))
+            flag = terms.flag_of(terms.lower(terms.text_of(value)))
             return NONE if flag is None else {"term": {field: flag}}
         case "date":
             return _range(field, kind, value, value)
-        case "ip" if addresses := meaning.addresses_of(meaning.text_of(value)):
+        case "ip" if addresses := terms.addresses_of(terms.text_of(value)):
             return _addresses(field, *addresses)
         case _:
-            text = meaning.lower(meaning.text_of(value))
+            text = terms.lower(terms.text_of(value))
             told = {"term": {f"{field}.text" if kind == "ip" else field: text}}
             return told if len(text) <= IGNORE_ABOVE else NONE
 
@@ -174,7 +174,7 @@ def _addresses(field: str, first: int | None, last: int | None) -> Dsl:
 
 
 def _address(number: int) -> str:
-    mapped = number >> 32 == meaning.MAPPED >> 32
+    mapped = number >> 32 == terms.MAPPED >> 32
     return str(IPv4Address(number & 0xFFFF_FFFF) if mapped else IPv6Address(number))
 
 
@@ -185,14 +185,14 @@ def _range(field: str, kind: str, low: Any, high: Any) -> Dsl:
         case "date":
             return _moments(field, low, high)
         case "ip":
-            pair = [None if bound is None else meaning.address_of(str(bound)) for bound in (low, high)]
+            pair = [None if bound is None else terms.address_of(str(bound)) for bound in (low, high)]
             unread = any(b is not None and a is None for a, b in zip(pair, (low, high), strict=True))
             return NONE if unread or _upside_down(*pair) else _addresses(field, *pair)
         case "boolean":
             return NONE
         case _:
             texts = {
-                sign: meaning.lower(meaning.text_of(bound))
+                sign: terms.lower(terms.text_of(bound))
                 for sign, bound in (("gte", low), ("lte", high))
                 if bound is not None
             }
@@ -209,7 +209,7 @@ def _numbers(field: str, low: Any, high: Any, *, whole: bool) -> Dsl:
     for sign, bound in (("gte", low), ("lte", high)):
         if bound is None:
             continue
-        number = meaning.number_of(bound)
+        number = terms.number_of(bound)
         if number is None:
             return NONE
         if whole:
@@ -228,7 +228,7 @@ def _moments(field: str, low: Any, high: Any) -> Dsl:
     for sign, bound in (("gte", low), ("lt", high)):
         if bound is None:
             continue
-        moment = meaning.moment_of(bound)
+        moment = terms.moment_of(bound)
         if moment is None:
             return NONE
         inside = FIRST_MOMENT <= moment <= LAST_MOMENT
@@ -248,7 +248,7 @@ def between(start: str | None, end: str | None) -> Dsl:
     if start is None and end is None:
         return ALL
     low, high = (
-        min(max(meaning.bound_of(bound), FIRST_MOMENT), LAST_MOMENT) if bound is not None else None
+        min(max(terms.bound_of(bound), FIRST_MOMENT), LAST_MOMENT) if bound is not None else None
         for bound in (start, end)
     )
     upper = {"lt": high} if high is not None else {"lte": LAST_MOMENT}
@@ -257,18 +257,18 @@ def between(start: str | None, end: str | None) -> Dsl:
 
 def _wildcard(field: str, pattern: str) -> Dsl | None:
     """None where the pattern is one that could hurt the cluster."""
-    pieces = meaning.pieces_of(pattern)
+    pieces = wildcard.pieces_of(pattern)
     if len(pattern) > LONGEST_PATTERN or pieces.count(None) > MOST_STARS:
         return None
     if all(pieces):  # no wildcard in it; an empty pattern, too, is a value
-        text = meaning.lower("".join(piece or "" for piece in pieces))
+        text = terms.lower("".join(piece or "" for piece in pieces))
         return {"term": {field: text}} if len(text) <= IGNORE_ABOVE else NONE
     text = "".join("*" if piece is None else "?" if piece == "" else _escaped(piece) for piece in pieces)
     return {"wildcard": {field: {"value": text}}}
 
 
 def _escaped(text: str) -> str:
-    return "".join("\\" + letter if letter in "*?\\" else letter for letter in meaning.lower(text))
+    return "".join("\\" + letter if letter in "*?\\" else letter for letter in terms.lower(text))
 
 
 def _contains(text: str) -> Dsl | None:
@@ -300,7 +300,7 @@ def _record_atom(condition: Any) -> Dsl:
     match condition:
         case ports.Is(_, value):
             text = meaning.record_text(value)
-            number = meaning.number_of(text)
+            number = terms.number_of(text)
             told: list[Dsl] = [{"term": {texts: text}}]
             return some(told if number is None else [*told, {"term": {numbers: number}}])
         case ports.Like(_, pattern):

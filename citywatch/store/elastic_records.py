@@ -21,7 +21,7 @@ from citywatch.clock import EPOCH, parse_stamp
 from citywatch.errors import Conflict, StoreError
 from citywatch.ports import Query, Record, RecordPage
 from citywatch.settings import Elastic
-from citywatch.store import meaning
+from citywatch.store import meaning, terms
 from citywatch.store.cursor import Cursor, read_cursor
 from citywatch.store.elastic_client import explained, shown, told
 from citywatch.store.elastic_query import Dsl, asked, counted, path_of, total_of
@@ -233,7 +233,7 @@ class ElasticRecords:
             for bucket in answer["aggregations"][form]["buckets"]:
                 key = bucket["key"]
                 whole = isinstance(key, float) and key.is_integer()
-                found[meaning.text_of(int(key) if whole else key)] += int(bucket["doc_count"])
+                found[terms.text_of(int(key) if whole else key)] += int(bucket["doc_count"])
         return sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))[:size]
 
 
@@ -271,7 +271,7 @@ def _body(record_id: str, doc: Mapping[str, Any], version: int) -> Dsl:
         path = path_of(field)
         numbers = [value for value in values if meaning.is_number(value)]
         texts = [
-            meaning.text_of(value)[: meaning.LONGEST_TEXT] for value in values if not meaning.is_number(value)
+            terms.text_of(value)[: meaning.LONGEST_TEXT] for value in values if not meaning.is_number(value)
         ]
         if numbers:
             found[f"n.{path}"] = numbers

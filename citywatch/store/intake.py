@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import orjson
 
 from citywatch.model import Event
-from citywatch.store import meaning
+from citywatch.store import terms
 
 LONGEST_ID = 512
 LONGEST_PRINT = 100_000
@@ -35,7 +35,7 @@ def refusal(event: Event) -> str:
     if not isinstance(event["event.sequence"], int):
         return "'event.sequence' is not a whole number"
     for field in ("event.ingested", "@timestamp"):
-        moment = meaning.moment_of(event[field])
+        moment = terms.moment_of(event[field])
         if moment is None or not FIRST_MOMENT <= moment <= LAST_MOMENT:
             return f"'{field}' is not a time between 1970 and 2262"
     return ""
@@ -43,7 +43,7 @@ def refusal(event: Event) -> str:
 
 def day_of(event: Event) -> str:
     """The ingest day, `2026-11-22`, of an event that was let in."""
-    return str(meaning.moment_of(event["event.ingested"]))[:10]
+    return str(terms.moment_of(event["event.ingested"]))[:10]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

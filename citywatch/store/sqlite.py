@@ -13,7 +13,7 @@ import orjson
 from citywatch.clock import EPOCH, Clock, parse_stamp, stamp, stamp_us
 from citywatch.model import Event
 from citywatch.ports import Condition, Page, Query, Record, RecordPage, StoreHealth
-from citywatch.store import meaning
+from citywatch.store import meaning, terms
 from citywatch.store.cursor import Cursor, read_cursor
 from citywatch.store.intake import Refused, Taken, day_of, sift
 from citywatch.store.sqlite_files import SqliteFile
@@ -105,7 +105,7 @@ class SqliteStore:
         odd_rows = connection.execute("SELECT 1 FROM events WHERE odd LIMIT 1").fetchone() is not None
         where = where_of(query.where, odd_rows=odd_rows)
         times = [
-            Where(sql=f"at {sign} ?", values=(meaning.bound_of(bound),))
+            Where(sql=f"at {sign} ?", values=(terms.bound_of(bound),))
             for bound, sign in ((query.start, ">="), (query.end, "<"))
             if bound is not None
         ]
@@ -140,7 +140,7 @@ class SqliteStore:
                 ]
             found: Counter[str] = Counter()
             for event in _matching(connection, where):
-                found.update(set(meaning.terms_of(by, event.get(by))))
+                found.update(set(terms.terms_of(by, event.get(by))))
         return sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))[:size]
 
     def drop_before(self, day: str) -> int:
@@ -265,7 +265,7 @@ def _by_time(connection: sqlite3.Connection, where: Where, by: str, interval_s: 
         found.update(dict(connection.execute(sql, where.values).fetchall()))
     else:
         for event in _matching(connection, where):
-            moments = {meaning.moment_of(value) for value in meaning.values_of(event.get(by))} - {None}
+            moments = {terms.moment_of(value) for value in terms.values_of(event.get(by))} - {None}
             found.update({_slot(moment, span) for moment in moments if moment})
     return [(stamp_us(slot * span * 1_000_000), times) for slot, times in sorted(found.items())]
 

@@ -16,7 +16,7 @@ from queue import Empty, LifoQueue
 from time import monotonic
 
 from citywatch.errors import StoreError, StoreUnreachable
-from citywatch.store import meaning
+from citywatch.store import terms
 from citywatch.store.sqlite_rows import COLUMNS, HOT
 
 VERSION = 3
@@ -206,6 +206,6 @@ _HINTS = {
 
 
 def _in_network(address: str, network: str) -> bool:
-    inside = meaning.addresses_of(network)
-    one = meaning.address_of(address)
+    inside = terms.addresses_of(network)
+    one = terms.address_of(address)
     return inside is not None and one is not None and inside[0] <= one <= inside[1]

@@ -16,7 +16,7 @@ import orjson
 from citywatch import ports
 from citywatch.errors import Conflict
 from citywatch.ports import Query, Record, RecordPage
-from citywatch.store import meaning
+from citywatch.store import meaning, terms
 from citywatch.store.cursor import Cursor, read_cursor
 from citywatch.store.sqlite_files import SqliteFile
 from citywatch.store.sqlite_rows import ALL_ROWS, NO_ROWS, UNKNOWN, Where, glob_of, joined
@@ -230,8 +230,8 @@ def _known(column: str, sql: str, *values: Any) -> Where:
 def _is_column(column: str, value: Any) -> Where:
     """A number is also met by its text, and a text by the number it names."""
     text = meaning.record_text(value)
-    number = meaning.number_of(text)
-    if number is None or meaning.text_of(number) != text:
+    number = terms.number_of(text)
+    if number is None or terms.text_of(number) != text:
         return _known(column, f"{column} = ?", text)
     return _known(column, f"{column} IN (?, ?)", text, number)
 

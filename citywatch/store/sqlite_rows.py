@@ -18,7 +18,7 @@ from ipaddress import IPv6Address, ip_address
 from typing import Any
 
 from citywatch import ports
-from citywatch.store import meaning
+from citywatch.store import terms, wildcard
 
 HOT = (
     "event.dataset",
@@ -77,17 +77,17 @@ def row_of(event: Mapping[str, Any]) -> tuple[list[str | None], bool]:
 def _fitting(field: str, held: Any) -> str | None:
     if not isinstance(held, str) or "\0" in held:
         return None
-    kind = meaning.type_of(field)
+    kind = terms.type_of(field)
     if kind == "date":
-        return meaning.moment_of(held)
-    text = meaning.lower(held)
+        return terms.moment_of(held)
+    text = terms.lower(held)
     return text if kind != "ip" or canonical(held) == text else None
 
 
 @lru_cache(maxsize=65536)
 def canonical(address: str) -> str | None:
     """An address in its one spelling, or None."""
-    if meaning.address_of(address) is None:
+    if terms.address_of(address) is None:
         return None
     parsed = ip_address(address)
     mapped = parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None
@@ -136,8 +136,8 @@ def _column_atom(condition: Any) -> Where | None:
     """SQL over a column that decides exactly (columns are never NULL in a comparison's answer)."""
     column = COLUMNS.get(condition.field)
     if column is None:
-        return None if meaning.type_of(condition.field) else NO_ROWS
-    kind = meaning.type_of(condition.field)
+        return None if terms.type_of(condition.field) else NO_ROWS
+    kind = terms.type_of(condition.field)
     match condition:
         case ports.Exists():
             return Where(sql=f"{column} IS NOT NULL")
@@ -157,12 +157,12 @@ def _known(column: str, sql: str, *values: Any) -> Where:
 
 def _is_column(column: str, kind: str, value: Any) -> Where:
     if kind == "date":
-        moment = meaning.moment_of(value)
+        moment = terms.moment_of(value)
         return NO_ROWS if moment is None else _known(column, f"{column} = ?", moment)
-    text = meaning.lower(meaning.text_of(value))
+    text = terms.lower(terms.text_of(value))
     if kind == "ip":
         one = canonical(text)
-        if one is None and meaning.addresses_of(text):
+        if one is None and terms.addresses_of(text):
             return _known(column, f"in_network({column}, ?)", text)
         text = one or text
     return _known(column, f"{column} = ?", text)
@@ -178,8 +178,8 @@ def glob_of(pattern: str) -> str | None:
     if "\0" in pattern:
         return None
     return "".join(
-        "*" if piece is None else "?" if piece == "" else _glob_literal(meaning.lower(piece))
-        for piece in meaning.pieces_of(pattern)
+        "*" if piece is None else "?" if piece == "" else _glob_literal(terms.lower(piece))
+        for piece in wildcard.pieces_of(pattern)
     )
 
 
@@ -194,7 +194,7 @@ def _range_column(column: str, kind: str, low: Any, high: Any) -> Where | None:
     for bound, sign in ((low, ">="), (high, "<=")):
         if bound is None:
             continue
-        value = meaning.moment_of(bound) if kind == "date" else meaning.lower(meaning.text_of(bound))
+        value = terms.moment_of(bound) if kind == "date" else terms.lower(terms.text_of(bound))
         if value is None:
             return NO_ROWS
         parts.append(Where(sql=f"{column} {sign} ?", values=(value,)))
@@ -206,7 +206,7 @@ def _range_column(column: str, kind: str, low: Any, high: Any) -> Where | None:
 
 def _loose(condition: Any) -> Where:
     """Rows whose JSON has what the condition needs, whichever field it stands in."""
-    kind = "text" if isinstance(condition, ports.Text) else meaning.type_of(condition.field)
+    kind = "text" if isinstance(condition, ports.Text) else terms.type_of(condition.field)
     needle = _needle(condition) if kind in {"keyword", "text"} else ""
     if needle:
         return Where(sql="doc LIKE ? ESCAPE '!'", values=(f"%{needle}%",), exact=False)
@@ -220,9 +220,9 @@ def _needle(condition: Any) -> str:
         case ports.Text(text):
             literal = text
         case ports.Is(_, value):
-            literal = meaning.text_of(value)
+            literal = terms.text_of(value)
         case ports.Like(_, pattern):
-            literal = max((piece for piece in meaning.pieces_of(pattern) if piece), key=len, default="")
+            literal = max((piece for piece in wildcard.pieces_of(pattern) if piece), key=len, default="")
         case _:
             literal = ""
     return _like_literal(literal)

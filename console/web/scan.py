@@ -27,7 +27,7 @@ from citywatch.ports import (
     Record,
     Text,
 )
-from citywatch.store import meaning
+from citywatch.store import meaning, terms
 from citywatch.store.sqlite_records import HOT_RECORDS
 from console.web.desk import Desk
 
@@ -172,12 +172,12 @@ def judge_of(condition: Condition) -> meaning.Judge:
     if not needles:
         return lambda doc: exact({name: _reach(doc, name) for name in names})
     sure = isinstance(condition, All | Text)
-    texts = [meaning.lower(part.text) for part in _parts(condition) if isinstance(part, Text)] if sure else []
+    texts = [terms.lower(part.text) for part in _parts(condition) if isinstance(part, Text)] if sure else []
     plain = [text for text in texts if text.isprintable() and not set(text) & {'"', "\\"}]
 
     def judge(doc: Mapping[str, Any]) -> bool:
         if plain:
-            whole = meaning.lower(orjson.dumps(doc).decode())
+            whole = terms.lower(orjson.dumps(doc).decode())
             if not all(text in whole for text in plain):
                 return False
         return exact(doc)
@@ -217,5 +217,5 @@ def _reach(doc: Mapping[str, Any], name: str) -> list[Any]:
     if dot and isinstance(inner, Mapping):
         held: Any = cast("Mapping[str, Any]", inner).get(rest)
         if not isinstance(held, Mapping):
-            return meaning.values_of(held)
+            return terms.values_of(held)
     return meaning.record_values(doc, name)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
-import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -301,28 +299,6 @@ def test_elasticsearch_answers_every_simple_question(filled: tuple[Store, list[E
 
 
 # -- the meaning itself ----------------------------------------------------------------------------------
-
-
-@given(
-    pattern=st.text(st.sampled_from("ab*?"), max_size=10),
-    text=st.text(st.sampled_from("abc"), max_size=12),
-)
-def test_like_is_what_the_shell_means(pattern: str, text: str) -> None:
-    assert meaning.like(pattern)(text) is fnmatch.fnmatchcase(text, pattern)
-
-
-@given(pattern=st.text(max_size=12), text=st.text(max_size=12))
-def test_like_is_what_a_regular_expression_means(pattern: str, text: str) -> None:
-    parts = (
-        ".*" if p is None else "." if p == "" else re.escape(meaning.lower(p))
-        for p in meaning.pieces_of(pattern)
-    )
-    wanted = re.compile("".join(parts), re.DOTALL)
-    assert meaning.like(pattern)(meaning.lower(text)) is (wanted.fullmatch(meaning.lower(text)) is not None)
-
-
-def test_like_with_many_stars_over_long_text_is_quick() -> None:
-    assert not meaning.like("*a" * 50 + "*b")("a" * 100_000)
 
 
 RECORD = st.dictionaries(
