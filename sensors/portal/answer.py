@@ -38,6 +38,7 @@ class Fetched:
     chain: tuple[bytes, ...] = ()
     """The certificates that were shown, in DER form, the portal's own first; also when they are invalid."""
     took_ms: int = 0
+    """Without what we waited out of politeness."""
     attempts: int = 1
 
     def header(self, name: str) -> str:
@@ -68,6 +69,7 @@ class Progress:
     cookies: dict[str, str] = field(default_factory=dict[str, str])
     error: str = ""
     detail: str = ""
+    waited_s: float = 0.0
 
 
 def headers_of(response: aiohttp.ClientResponse) -> tuple[tuple[str, str], ...]:

@@ -18,8 +18,10 @@ from sensors.portal.baseline import Baseline, Face, new_baseline
 from sensors.portal.baseline import Memory as Asked
 from sensors.portal.care import Care, with_ignored
 from sensors.portal.confirm import troubles_of
+from sensors.portal.habit import Habit
 from sensors.portal.look import Look, Reading, look_at, read
 from sensors.portal.memory import LEARNED, Memory, Seen, is_same, judged, refreshed, signature
+from sensors.portal.missing import told_missing
 from sensors.portal.view import DESKTOP, View
 from sensors.portal.witness import Heard, Witness, is_due, remember
 
@@ -41,6 +43,8 @@ class Case:
     probed: list[Event] = field(default_factory=list[Event])
     found: tuple[str, ...] = ()
     """Inner pages that the home page and the site map name now."""
+    missing: tuple[str, ...] | None = None
+    """What tells the host's "not found" page again, when it was asked for on this visit."""
     heard: list[Heard] = field(default_factory=list[Heard])
     """What the witnesses beside the pages said."""
     _before: Baseline | None = None
@@ -96,6 +100,7 @@ class Case:
                 own = replace(said.face, view=view) if said.face is not None else None
                 return replace(said, view=view, fetched=fetched, face=own)
         look = look_at(fetched, face, path=path, view=view, reading=reading)
+        look = told_missing(look, face, self.memory.missing)
         held.append((face, look))
         return look
 
@@ -115,6 +120,17 @@ class Case:
         if not self.looks:
             return ("unavailable",)
         return tuple(sorted({name for look in self.looks for name in troubles_of(look)}))
+
+    def habit(self) -> Habit:
+        """How fast the home page answers, with this visit."""
+        home = self.home()
+        if (
+            home is None
+            or not (home.fetched.available or home.fetched.unchanged)
+            or home.fetched.attempts > 1
+        ):
+            return self.memory.habit
+        return self.memory.habit.after(home.fetched.took_ms)
 
     # -- what stays ----------------------------------------------------------------------------------
 
@@ -161,6 +177,8 @@ class Case:
         memory = self.memory if baseline is None or baseline.version == self.memory.baseline else Memory()
         return replace(
             memory.with_seen(fresh),
+            habit=self.habit(),
+            missing=self.memory.missing if self.missing is None else self.missing,
             baseline=baseline.version if baseline is not None else memory.baseline,
             learned=baseline.visits if baseline is not None else memory.learned,
             links=self.found or memory.links,

@@ -144,7 +144,7 @@ class Conversation:
                 await self._follow(progress, headers, limit)
         except (OSError, aiohttp.ClientError, zlib.error, ValueError) as error:
             progress.error, progress.detail = self._explain(error)
-        return self._finish(url, progress, int((time.monotonic() - began) * 1000))
+        return self._finish(url, progress, int((time.monotonic() - began - progress.waited_s) * 1000))
 
     def _finish(self, url: str, progress: Progress, took: int) -> Fetched:
         certificate, chain = self._shown(progress.url)
@@ -178,7 +178,9 @@ class Conversation:
     async def _follow(self, progress: Progress, headers: Mapping[str, str], limit: int) -> None:
         for _ in range(self._settings.max_redirects + 1):
             target = _checked(progress.url)
+            arrived = time.monotonic()
             await self._turn(target)
+            progress.waited_s += time.monotonic() - arrived
             response = await self._answer(target, headers, progress.cookies)
             try:
                 progress.status = response.status

@@ -47,6 +47,10 @@ class Look:
     cloaked: bool = False
     unchanged: bool = False
     """It was judged before, was quiet, and is the same still: nothing of it was judged anew."""
+    soft_404: bool = False
+    """It says that nothing is here, with a status that says otherwise."""
+    gone: bool = False
+    """And there was a page here before."""
     unconfirmed: tuple[str, ...] = ()
     """What a first look showed and a second one, over a fresh connection, did not."""
 
@@ -147,6 +151,10 @@ def fields_of(look: Look) -> dict[str, Any]:
         fields["citywatch.portal.defaced.score"] = look.defaced.score
         fields["citywatch.portal.defaced.signs"] = list(look.defaced.signs)
         fields["citywatch.portal.spam.score"] = look.spam.score
+    if look.soft_404:
+        fields["citywatch.portal.soft_404"] = True
+    if look.gone:
+        fields["citywatch.portal.gone"] = True
     if look.cloaked:
         fields["citywatch.portal.cloaked"] = True
     fields["citywatch.portal.unconfirmed"] = list(look.unconfirmed)

@@ -16,6 +16,7 @@ from hashlib import blake2b
 
 from citywatch.clock import parse_stamp
 from sensors.portal.fetch import Fetched
+from sensors.portal.habit import NO_HABIT, Habit
 
 JUDGED_AGAIN = timedelta(hours=20)
 """Whatever a page looks like, it is judged in full once a night."""
@@ -95,6 +96,10 @@ class Memory:
     """Hash of the certificate last shown, and what was wrong with it."""
     asked: Mapping[str, str] = field(default_factory=dict[str, str])
     """When each witness beside the pages was asked last."""
+    habit: Habit = NO_HABIT
+    """How fast the home page answers."""
+    missing: tuple[str, ...] = ()
+    """What tells the host's own "not found" page again; empty when its status says so."""
     troubles: tuple[str, ...] = ()
     """What was wrong on the last visit; empty when all was well."""
     since: str = ""

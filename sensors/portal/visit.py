@@ -16,7 +16,7 @@ from functools import partial
 from aiohttp.abc import AbstractResolver
 
 from citywatch.clock import Clock, stamp
-from citywatch.model import Event, Portal, Problem
+from citywatch.model import Event, Portal, Problem, repeatable_id
 from citywatch.ports import Keep, Report
 from citywatch.settings import Fetch
 from sensors.portal.answer import Fetched
@@ -29,13 +29,16 @@ from sensors.portal.crawl import choose, linked_pages, mapped_pages, named_pages
 from sensors.portal.event import page_event, probe_event
 from sensors.portal.exposure import PROBE_BYTES, probes, proves
 from sensors.portal.fetch import Conversation, Fetcher
+from sensors.portal.habit import TOLD
 from sensors.portal.look import Look
 from sensors.portal.memory import NOTHING, Memory, conditional
-from sensors.portal.page import absolute
+from sensors.portal.missing import is_like, mark_of
+from sensors.portal.page import Page, absolute
 from sensors.portal.pieces import before_of, parts_of, with_body
 from sensors.portal.polite import Robots
 from sensors.portal.sitemap import read_sitemap
 from sensors.portal.view import ALL, DESKTOP, EVERY, INNER, View
+from sensors.portal.walk import parse_page
 from sensors.portal.witness import Heard, Scene, Witness, hear, remember
 
 _PROBE_S = 8.0
@@ -357,7 +360,7 @@ class PortalSensor:
 
     async def _probe(self, talk: Conversation, case: Case) -> None:
         portal = case.portal
-        nowhere = await self._small(talk, absolute(portal.url, "/citywatch-khong-co-trang-nay.html"))
+        nowhere = await self._nowhere(talk, case)
         silent = 0
         for probe in probes():
             answer = await self._small(talk, absolute(portal.url, probe.path))
@@ -365,10 +368,20 @@ class PortalSensor:
             if silent >= _GIVE_UP:
                 return
             proof = proves(probe, answer.body) if answer.available else None
-            if proof is None or proves(probe, nowhere.body) is not None:
+            if proof is None or proves(probe, nowhere.body) is not None or _is_nowhere(case, answer):
                 continue
             kept = await asyncio.to_thread(self._keep, answer.body, "application/octet-stream")
             case.probed.append(probe_event(portal, answer, proof, at=self._clock(), kept=kept))
+
+    async def _nowhere(self, talk: Conversation, case: Case) -> Fetched:
+        """Ask for a page that nobody has, another one each day: so the host says "not found"."""
+        name = repeatable_id("nowhere", case.portal.id, stamp(case.began)[:10])[:12]
+        answer = await self._small(talk, absolute(case.portal.url, f"/khong-co-trang-{name}.html"))
+        if answer.available:
+            case.missing = mark_of(_parsed(answer))
+        elif answer.status:
+            case.missing = ()
+        return answer
 
     # -- looking twice -------------------------------------------------------------------------------
 
@@ -401,9 +414,10 @@ class PortalSensor:
         before = await case.before() if any(not look.unchanged for look in case.looks) else None
         troubles = case.troubles()
         recovered = case.memory.troubles if not troubles else ()
+        slow = case.habit().slow == TOLD
         events: list[Event] = []
         for number, seen in enumerate(case.looks):
-            if seen.unchanged and not (recovered and is_home(seen)):
+            if seen.unchanged and not ((recovered or slow) and is_home(seen)):
                 continue
             kept = await self._evidence(seen)
             case.looks[number] = look = with_body(seen, kept.get("page", ""))
@@ -446,10 +460,33 @@ def _around(case: Case, look: Look, recovered: tuple[str, ...]) -> Event:
     fields: Event = {}
     if case.care.in_maintenance:
         fields["citywatch.portal.maintenance"] = True
-    if recovered and is_home(look):
+    if not is_home(look):
+        return fields
+    if recovered:
         fields["citywatch.portal.recovered"] = list(recovered)
         fields["citywatch.portal.trouble_since"] = case.memory.since
-    return fields
+    return fields | _pace(case)
+
+
+def _pace(case: Case) -> Event:
+    """How fast the home page answers otherwise, and for how many looks it was slow now."""
+    before, now = case.memory.habit, case.habit()
+    if not before.usual:
+        return {}
+    fields: Event = {
+        "citywatch.portal.usual_ms": before.usual,
+        "citywatch.portal.usual_spread_ms": before.spread,
+    }
+    return fields | ({"citywatch.portal.slow_looks": now.slow} if now.slow else {})
+
+
+def _parsed(answer: Fetched) -> Page:
+    return parse_page(answer.body, answer.final_url, answer.header("Content-Type"))
+
+
+def _is_nowhere(case: Case, answer: Fetched) -> bool:
+    """It is the page that the host shows for everything that it does not have."""
+    return bool(case.missing) and is_like(case.missing or (), _parsed(answer))
 
 
 def tell_broken(report: Report | None, portal: Portal, error: Exception) -> None:
