@@ -28,6 +28,7 @@ def _all() -> tuple[Sensor, ...]:
     from sensors.network import NetworkSensor  # noqa: PLC0415
     from sensors.oracle import Oracle  # noqa: PLC0415
     from sensors.postgres import Postgres  # noqa: PLC0415
+    from sensors.sqlaudit import SqlAudit  # noqa: PLC0415
     from sensors.syslog import Syslog  # noqa: PLC0415
     from sensors.weblog import Weblog  # noqa: PLC0415
     from sensors.winlog import Winlog  # noqa: PLC0415
@@ -35,7 +36,7 @@ def _all() -> tuple[Sensor, ...]:
 
     return (
         *(NetworkSensor(), Winlog(), Beats(), Eve(), Zeek(), ModSecurity(), MySql(), Oracle(), Postgres()),
-        *(Iis(), Weblog(), ErrorLog(), ClamAv(), Syslog()),
+        *(SqlAudit(), Iis(), Weblog(), ErrorLog(), ClamAv(), Syslog()),
     )
 
 

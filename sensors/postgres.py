@@ -18,7 +18,7 @@ from citywatch.ports import Keep, Place, Report
 from sensors.address import address, count, port
 from sensors.database import pgaudit
 from sensors.lines import Tally, text_head
-from sensors.records import Held, read_records
+from sensors.records import Held, nothing_begins, quotes_closed, read_records
 from sensors.statement import asked, audited, blank
 from sensors.when import iso
 
@@ -101,17 +101,6 @@ def _statement(message: str) -> str:
     return message.partition(" statement: ")[2] if message.startswith("duration: ") else ""
 
 
-def begins(line: bytes) -> bool:
-    """Never by itself: a line of a statement may look like anything."""
-    del line
-    return False
-
-
-def ends(held: Held) -> bool:
-    """All quotes are closed."""
-    return held.quotes % 2 == 0
-
-
 class Postgres:
     """Reads PostgreSQL's csvlog."""
 
@@ -132,7 +121,7 @@ class Postgres:
         held = Held()
         for row in rows:
             held.add(0, 1, row)
-            if ends(held):
+            if quotes_closed(held):
                 break
         try:
             translate(held.take())
@@ -146,4 +135,6 @@ class Postgres:
         """Give the events of one log, in its order."""
         del keep
         tally = Tally("postgres", str(path), report)
-        yield from read_records(path, tally, translate, begins=begins, ends=ends, place=place, whole=whole)
+        yield from read_records(
+            path, tally, translate, begins=nothing_begins, ends=quotes_closed, place=place, whole=whole
+        )

@@ -59,6 +59,17 @@ def never(held: Held) -> bool:
     return False
 
 
+def nothing_begins(line: bytes) -> bool:
+    """No line is the first of a CSV record by itself: a line of a statement may look like anything."""
+    del line
+    return False
+
+
+def quotes_closed(held: Held) -> bool:
+    """A CSV record is whole when all its quotes are closed."""
+    return held.quotes % 2 == 0
+
+
 def read_records(  # noqa: PLR0913 - what tells records apart, each named
     path: Path,
     tally: Tally,

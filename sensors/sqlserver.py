@@ -78,7 +78,11 @@ def enrich(event: Event) -> None:
     text = next((item for item in items if isinstance(item, str) and "action_id:" in item), "")
     if not text:
         return
-    pairs = pairs_of(text)
+    tell(event, pairs_of(text))
+
+
+def tell(event: Event, pairs: dict[str, str]) -> None:
+    """Put what a record says into an event: its columns by name."""
     _where(event, pairs)
     outcome = "success" if pairs.get("succeeded", "").lower() in {"true", "1"} else "failure"
     if pairs.get("statement"):

@@ -18,7 +18,7 @@ from citywatch.model import Event
 from citywatch.ports import Keep, Place, Report
 from sensors.lines import Tally, head_or_told, lines, text_head
 from sensors.mapping import Column, Plan, load_mapping
-from sensors.records import Held, read_records
+from sensors.records import Held, nothing_begins, quotes_closed, read_records
 
 LONGEST = 32_768
 SUFFIX = ".yml"
@@ -136,14 +136,11 @@ class Table:
             _pass_header(path, place)
         rows = Rows(self.plan, [cell.strip() for cell in cells(first, self.plan)], tally)
 
-        def begins(_: bytes) -> bool:
-            return False
-
         def ends(held: Held) -> bool:
             rows.line = held.line
-            return held.quotes % 2 == 0
+            return quotes_closed(held)
 
-        yield from read_records(path, tally, rows, begins=begins, ends=ends, place=place, whole=whole)
+        yield from read_records(path, tally, rows, begins=nothing_begins, ends=ends, place=place, whole=whole)
 
 
 def _pass_header(path: Path, place: Place) -> None:
