@@ -1,7 +1,7 @@
 """Which evidence is there for an alert, an event, a ticket or a portal, and is it whole?
 
-`note` writes what an event names into the chain (`store.custody`); `show` and `export` read it out again, and
-`verify` walks it.
+`note` writes what an event names into the chain (`store.custody`), `piece_of` is the line of what people
+attached and of packets; `show` and `export` read it out again, and `verify` walks it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import orjson
 
 from citywatch.clock import stamp
 from citywatch.errors import CityWatchError, StoreError
-from citywatch.model import Event
+from citywatch.model import Event, Evidence
 from citywatch.ports import Is, Query
 from citywatch.respond import audit
 from citywatch.store.custody import Entry, Piece, Verdict
@@ -73,6 +73,24 @@ def _texts(event: Event, name: str) -> list[str]:
     return [str(item) for item in cast("list[Any]", held)] if isinstance(held, list) else [str(held)]
 
 
+def piece_of(kept: Evidence, about: str) -> Piece:
+    """A piece that no event names, as it stands in the chain: what people attached, packets of an alert.
+
+    Args:
+        kept: the piece as its ticket or alert holds it.
+        about: id of the ticket or alert.
+    """
+    return Piece(
+        sha256=kept.sha256,
+        what=kept.what,
+        at=kept.taken_at,
+        size=kept.size,
+        media_type=kept.media_type,
+        source=kept.source,
+        set=about,
+    )
+
+
 def note(house: House, events: Iterable[Event]) -> int:
     """Write the evidence of events into the chain; give how many pieces."""
     pieces = [piece for event in events for piece in pieces_of(house, event)]
@@ -107,12 +125,12 @@ def _named(house: House, name: str) -> tuple[set[str], set[str], str]:
         return set(), {name}, ""
     alert = store.get("alert", name)
     if alert is not None:
-        return _of_alert(alert.doc), set(), ""
+        return {name, *_of_alert(alert.doc)}, set(), ""
     ticket = store.get("ticket", name)
     if ticket is not None:
         alerts = store.get_many("alert", list(ticket.doc.get("alert_ids", [])))
         sets = {item for record in alerts.values() for item in _of_alert(record.doc)}
-        return sets, {str(item["sha256"]) for item in ticket.doc.get("evidence", [])}, ""
+        return {name, *sets, *alerts}, {str(item["sha256"]) for item in ticket.doc.get("evidence", [])}, ""
     if store.get("portal", name) is not None:
         return set(), set(), name
     return ({name} if store.get_event(name) is not None else set()), set(), ""

@@ -16,6 +16,7 @@ from citywatch.clock import stamp
 from citywatch.errors import CityWatchError, Conflict, StoreError
 from citywatch.model import Alert, Change, Event, Evidence, Ticket, from_doc, to_doc
 from citywatch.store.evidence import LARGEST
+from console.evidence import piece_of
 from sensors.network.excerpt import Chunk, Excerpt, Wanted, excerpt
 from sensors.network.live.spool import read_all
 from sensors.network.live.warden import FOLDER
@@ -71,10 +72,12 @@ def take(house: House, alert_id: str, *, by: str, captures: Sequence[Path] = ())
     if not found.packets:
         raise CityWatchError(f"alert {alert_id}: its packets are no longer there; looked in {names}")
     kept = _keep(house, found, names)
+    piece = _piece(house, alert_id, kept)
+    house.custody.note([piece_of(piece, alert_id)])
     audit.append(
         house.store, house.clock, by=by, what="evidence_pcap", about=f"{alert_id} {kept.sha256} {names}"
     )
-    _into_ticket(house, alert_id, kept, by)
+    _into_ticket(house, alert_id, (kept, piece), by)
     return kept
 
 
@@ -150,21 +153,25 @@ def _keep(house: House, found: Excerpt, names: str) -> Packets:
     )
 
 
-def _into_ticket(house: House, alert_id: str, kept: Packets, by: str) -> None:
+def _piece(house: House, alert_id: str, kept: Packets) -> Evidence:
+    return Evidence(
+        sha256=kept.sha256,
+        media_type=MEDIA_TYPE,
+        size=kept.size,
+        taken_at=stamp(house.clock()),
+        source=kept.source,
+        what=f"packets of alert {alert_id}",
+    )
+
+
+def _into_ticket(house: House, alert_id: str, taken: tuple[Packets, Evidence], by: str) -> None:
     """Put it with the evidence of the alert's ticket, once."""
+    kept, piece = taken
     state = house.store.get("alert_state", alert_id)
     ticket_id = str(state.doc.get("ticket_id", "")) if state else ""
     if not ticket_id:
         return
-    at = stamp(house.clock())
-    piece = Evidence(
-        sha256=kept.sha256,
-        media_type=MEDIA_TYPE,
-        size=kept.size,
-        taken_at=at,
-        source=kept.source,
-        what=f"packets of alert {alert_id}",
-    )
+    at = piece.taken_at
     line = Change(at=at, by=by, what="comment", note=f"{kept.packets} packets kept: {kept.sha256}")
     for _ in range(_TRIES):
         record = house.store.get("ticket", ticket_id)

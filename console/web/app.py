@@ -25,6 +25,7 @@ from citywatch.respond.run import Run, StepState
 from citywatch.respond.shape import Playbook
 from citywatch.respond.sla import Sla
 from citywatch.settings import Settings
+from citywatch.store.custody import Custody
 from console.face_preview import Preview
 from console.indicators import Warnings
 from console.packets import Packets
@@ -69,6 +70,11 @@ class HouseView(Protocol):
     def store(self) -> Store: ...
     @property
     def evidence(self) -> EvidenceView: ...
+    @property
+    def custody(self) -> Custody:
+        """The chain in which every piece of evidence stands."""
+        ...
+
     @property
     def rules(self) -> Mapping[str, Rule]: ...
     @property

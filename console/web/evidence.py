@@ -17,6 +17,7 @@ from citywatch.errors import Conflict
 from citywatch.model import Change, Evidence, Ticket
 from citywatch.respond import lifecycle
 from console import attachment
+from console.evidence import piece_of
 from console.web.accounts import write_audit
 from console.web.before import look_before, picture_type
 from console.web.door import Visit, Way
@@ -78,6 +79,7 @@ def attach(visit: Visit) -> Response:
         source=visit.who.id,
         what=name,
     )
+    visit.house.custody.note([piece_of(kept, ticket.id)])
     line = Change(at=now, by=visit.who.id, what="attached", note=f"{name} · SHA-256 {kept.sha256}")
     changed = replace(lifecycle.noted(ticket, line), evidence=(*ticket.evidence, kept))
     try:

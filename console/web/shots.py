@@ -38,6 +38,7 @@ from citywatch.respond.shape import Playbook
 from citywatch.respond.sla import Sla, load_sla
 from citywatch.settings import Settings, load_settings
 from citywatch.store import open_store
+from citywatch.store.custody import Custody
 from citywatch.watch import JUDGE
 from console import standing
 from console.advisories import Advisories
@@ -90,6 +91,10 @@ class ShowHouse:
     warnings: Warnings
     rules: Mapping[str, Rule] = field(default_factory=seed.rules)
     runner: Runner | None = None
+
+    @property
+    def custody(self) -> Custody:
+        return Custody(self.settings.data / "custody")
 
     @property
     def playbooks(self) -> Sequence[Playbook]:

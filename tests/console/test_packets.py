@@ -12,6 +12,7 @@ import pytest
 from citywatch.errors import CityWatchError
 from citywatch.model import Alert, AlertState, Severity, Ticket, from_doc, to_doc
 from citywatch.ports import Query
+from console.evidence import find, verify
 from console.house import House, open_house
 from console.packets import MEDIA_TYPE, take
 from sensors.network.capture import NetworkSensor
@@ -67,6 +68,13 @@ def test_they_are_kept_by_hash_and_told_to_the_ticket(tmp_path: Path, capture: P
         ticket = from_doc(_doc(house, "ticket", "HN-1"), Ticket)
         assert [(one.sha256, one.media_type) for one in ticket.evidence] == [(kept.sha256, MEDIA_TYPE)]
         assert [line.by for line in ticket.history] == ["lan"]
+        lines = find(house, alert.id)
+        assert {line.piece.sha256 for line in lines} == {kept.sha256}
+        assert {line.piece.sha256 for line in find(house, "HN-1")} == {kept.sha256}
+        assert verify(house).wrong == ()
+        place = house.evidence.path / kept.sha256[:2] / kept.sha256[2:4] / kept.sha256
+        place.write_bytes(place.read_bytes()[:-9] + b"012345678")
+        assert len(verify(house).wrong) == 1, "changed packets are seen"
         audit = house.store.find("audit", Query(order="at")).records
         assert any(kept.sha256 in json.dumps(record.doc) for record in audit)
 

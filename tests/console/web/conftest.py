@@ -33,6 +33,7 @@ from citywatch.respond.shape import Playbook
 from citywatch.respond.sla import Sla, load_sla
 from citywatch.settings import Settings, load_settings
 from citywatch.store import open_store
+from citywatch.store.custody import Custody
 from console import face_preview
 from console.indicators import Warnings
 from console.packets import Packets
@@ -97,6 +98,10 @@ class SmallHouse:
         )
         indicators = Indicators(folder / "indicators.db")
         self.warnings = Warnings(indicators=indicators, journal=journal, store=self.store, clock=self.clock)
+
+    @property
+    def custody(self) -> Custody:
+        return Custody(self.settings.data / "custody")
 
     @property
     def playbooks(self) -> Sequence[Playbook]:

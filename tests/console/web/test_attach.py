@@ -43,6 +43,8 @@ def test_proof_is_kept_with_its_name_and_comes_back_as_a_download(
     (kept,) = held(house, ticket).evidence
     assert (kept.what, kept.media_type, kept.size) == ("<img onerror=alert(1)>.png", "image/png", len(PNG))
     assert held(house, ticket).history[-1].what == "attached"
+    [line] = house.custody.find(sets={ticket})
+    assert (line.piece.sha256, line.piece.source, line.piece.size) == (kept.sha256, "yte", len(PNG))
     answer = browser.get(f"/tickets/{ticket}/evidence/{kept.sha256}?as=file")
     assert (answer.content, answer.headers["content-type"]) == (PNG, "application/octet-stream")
     assert "sandbox" in answer.headers["content-security-policy"]
@@ -57,6 +59,7 @@ def test_another_agency_and_wrong_files_are_refused(browser: Browser, house: Sma
     assert "at most 8 MiB" in send(browser, ticket, "a.txt", b"x" * (8 * 2**20 + 1)).text
     assert send(browser, ticket, "a.txt", b"x" * (11 * 2**20)).status_code == 413
     assert not held(house, ticket).evidence
+    assert not list(house.custody.find(sets={ticket})), "what was refused is no evidence"
 
 
 def test_files_are_taken_where_they_are_asked_for_only(
