@@ -26,7 +26,7 @@ from sensors.network.flow import (
 )  # fmt: skip
 from sensors.network.fragments import Fragments
 from sensors.network.icmp import Icmp
-from sensors.network.ip import Packet, version4, version6
+from sensors.network.ip import Packet, is_spoiled, version4, version6
 from sensors.network.local import Local
 from sensors.network.pcapfile import Record
 from sensors.network.protocols import Protocols
@@ -235,9 +235,12 @@ class Decoder:
             return
         key = packet.source + packet.target + data[at : at + 4]
         load = data[at + head : min(at + packet.size, packet.end)]
+        spoiled = self.table.find(TCP, key) is None and is_spoiled(packet, data, 16)
         self.segment(key, us, packet.total, seq, flags & 0x3F, size, load)
         if self._overlap:
             self.mark(TCP, key, "overlapping fragments")
+        if spoiled:
+            self.mark(TCP, key, quick.WRONG)
 
     def _slow_udp(self, packet: Packet, us: int, data: bytes, depth: int) -> None:
         at = packet.start
@@ -248,9 +251,12 @@ class Decoder:
         if size < 0 or size > packet.size - 8:
             size = packet.size - 8
         key = packet.source + packet.target + data[at : at + 4]
+        spoiled = self.table.find(UDP, key) is None and is_spoiled(packet, data, 6)
         self.datagram(key, us, packet.total, size, data[at + 8 : min(at + 8 + size, packet.end)])
         if self._overlap:
             self.mark(UDP, key, "overlapping fragments")
+        if spoiled:
+            self.mark(UDP, key, quick.WRONG)
         tunnel = _TUNNEL_PORTS.get(data[at + 2] << 8 | data[at + 3])
         if tunnel and depth < _DEEPEST:
             self._overlay(tunnel, us, data, at + 8, packet.end, depth)

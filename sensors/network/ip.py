@@ -84,3 +84,20 @@ def version6(data: bytes, start: int, end: int) -> Packet | None:  # noqa: C901 
     if proto == _NONE:
         return None
     return Packet(proto, source, target, at, end, size, total, fragment)
+
+
+def is_spoiled(packet: Packet, data: bytes, place: int) -> bool:
+    """Is the checksum of a whole transport packet wrong, over either version of IP (RFC 1071, 8200)?
+
+    A sum of zero is none, or left to the network card; what was cut short is not judged.
+
+    Args:
+        packet: its outside.
+        data: what it lies in.
+        place: of the checksum in the transport's header.
+    """
+    at, size = packet.start, packet.size
+    if size < place + 2 or packet.end - at < size or not data[at + place] | data[at + place + 1]:
+        return False
+    words = int.from_bytes(packet.source + packet.target + data[at : at + size], "big") << (size & 1) * 8
+    return bool((words + packet.proto + size) % 0xFFFF)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
+from socket import AF_INET, AF_INET6, inet_pton
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sensors.network.quick import wrong
-from tests.sensors.network.packets import START_US, ether, ip4, of, pcap, read, talk, tcp, udp
+from tests.sensors.network.packets import START_US, ether, ip4, ip6, of, pcap, read, talk, tcp, udp
 
 
 def folded(raw: bytes) -> int:
@@ -52,6 +54,31 @@ def test_a_wrong_sum_is_noted_once_and_the_packet_still_read(tmp_path: Path) -> 
     assert problems == []
     assert of(events, "flow")[0]["citywatch.flow.notes"] == ["wrong checksum"]
     assert of(events, "http")[0]["url.domain"] == "a"
+
+
+@pytest.mark.parametrize("proto", [6, 17])
+@pytest.mark.parametrize("way", ["tag", "version 6", "fragments"])
+def test_sums_are_checked_the_general_way_too(way: str, proto: int, tmp_path: Path) -> None:
+    segment = tcp(1000, 80, 7, "S", b"x" * 31) if proto == 6 else udp(1000, 4000, b"x" * 31)
+    place = 16 if proto == 6 else 6
+    ends = ("10.0.0.5", "10.0.0.1") if way != "version 6" else ("2001:db8::5", "2001:db8::1")
+    family = AF_INET if way != "version 6" else AF_INET6
+    outside = b"".join(inet_pton(family, end) for end in ends) + bytes([0, proto])
+    body = bytearray(segment)
+    body[place : place + 2] = b"\0\0"
+    right = folded(outside + len(body).to_bytes(2, "big") + bytes(body)) or 0xFFFF
+    for turn, (total, notes) in enumerate(((right, None), (right ^ 0x0101, ["wrong checksum"]))):
+        body[place : place + 2] = total.to_bytes(2, "big")
+        whole = bytes(body)
+        if way == "tag":
+            frames = [ether(ip4(*ends, proto, whole), vlan=7)]
+        elif way == "version 6":
+            frames = [ether(ip6(*ends, proto, whole), 0x86DD)]
+        else:
+            frames = [ether(ip4(*ends, proto, whole[:24], frag=0x2000, number=turn))]
+            frames.append(ether(ip4(*ends, proto, whole[24:], frag=3, number=turn)))
+        events, _ = read(pcap([(START_US + number, frame) for number, frame in enumerate(frames)]), tmp_path)
+        assert of(events, "flow")[0].get("citywatch.flow.notes") == notes
 
 
 def test_both_ways_lead_to_the_same_flows(tmp_path: Path) -> None:
