@@ -172,11 +172,12 @@ class Table:
         for item in waiting:
             if isinstance(item, tuple):
                 key, number = item[0], item[4]
-                knock = knocks.get(key)
-                if knock is not None and knock[4] == number:
-                    del knocks[key]
-                    silent.append(item)
-                    continue
+                knock = knocks.pop(key, None)
+                if knock is not None:
+                    if knock[4] == number:
+                        silent.append(item)
+                        continue
+                    knocks[key] = knock  # another that came from the same port
                 flow = grown.pop(number)
             else:
                 flow = item
