@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 from citywatch.clock import stamp
 from citywatch.model import Event, Portal
 from citywatch.ports import Is, Query, Report
+from console.evidence import note
+from console.lookalike_pictures import Glances
 from console.registry import active_portals
 
 if TYPE_CHECKING:
@@ -141,6 +143,7 @@ def check(
 
     asyncio.run(run())
     house.journal.append(events)
+    note(house, events)
     house.store.put_many("lookalike", {str(doc["domain"]): doc for doc in wanted})
     return wanted
 
@@ -155,6 +158,7 @@ async def _check(
 
     portals, events, tell = about
     headers = dict(DESKTOP.headers(house.settings.fetch.user_agent))
+    glances = Glances(house, headers)
     genuine: dict[str, Face | None] = {}
     waiting = iter(list(wanted))
     done = 0
@@ -169,7 +173,7 @@ async def _check(
             if face is None:
                 house.pulse.count("portal.lookalike", no_portal=1)
                 continue
-            await _one(house, fetcher, doc, (portal, face, headers), events)
+            await _one(house, fetcher, doc, (portal, face, headers, glances), events)
             done += 1
             tell(f"looked at {done} of {len(wanted)}")
 
@@ -184,15 +188,19 @@ async def _genuine(fetcher: Fetcher, portal: Portal, headers: dict[str, str]) ->
 
 
 async def _one(
-    house: House, fetcher: Fetcher, doc: dict[str, Any], about: tuple[Portal, Face, dict[str, str]],
+    house: House,
+    fetcher: Fetcher,
+    doc: dict[str, Any],
+    about: tuple[Portal, Face, dict[str, str], Glances],
     events: list[Event],
-) -> None:  # fmt: skip
+) -> None:
     from sensors.portal.imitation import imitation_event, look
     from sensors.portal.lookalike import Likeness
 
-    portal, face, headers = about
+    portal, face, headers, glances = about
     now = house.clock()
     seen = await look(fetcher, str(doc["domain"]), portal, face, headers)
+    seen, picture = await glances.at(seen, portal.id)
     own = "leads_to_the_portal" in seen.signs
     imitates = seen.likeness >= 0.5  # noqa: PLR2004 - as the rule has it
     state = "own" if own else "imitates" if imitates else "resolves" if seen.resolves else "unused"
@@ -205,7 +213,8 @@ async def _one(
     }
     house.pulse.count("portal.lookalike", asked=1, resolves=int(seen.resolves), imitates=int(imitates))
     if state in {"imitates", "resolves"}:
-        kept = house.evidence.keep(seen.body, "text/html") if imitates and seen.body else ""
+        parts = (("page", seen.body, "text/html"), ("picture_after", picture, "image/jpeg"))
+        kept = {what: house.evidence.keep(raw, kind) for what, raw, kind in parts if imitates and raw}
         like = Likeness(portal=portal.id, how=str(doc["how"]))
         events.append(imitation_event(portal, seen, like, at=now, kept=kept))
 

@@ -6,7 +6,8 @@ against the portal's own: title, text, favicon, pictures, a form that asks for a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final
@@ -22,6 +23,7 @@ from sensors.portal.witness import host_of, tidy, witness_event
 _WEIGHTS: Final = {"title": 0.4, "text": 0.6, "favicon": 0.4, "pictures": 0.3, "scripts": 0.2, "picture": 0.6}
 _TITLE_LIKE: Final = 0.7
 _TEXT_LIKE: Final = 0.3
+_PICTURE_LIKE: Final = 0.6
 _SHORT: Final = 20
 _FETCH_S: Final = 15.0
 
@@ -45,6 +47,10 @@ class Imitation:
     resolves: bool
     likeness: float = 0.0
     signs: tuple[str, ...] = ()
+    picture: float = 0.0
+    """How much its first screen looks like the portal's, where a picture was taken."""
+    url: str = ""
+    """Where the page stands; empty when there is none, or the portal's own."""
     address: str = ""
     title: str = ""
     status: int = 0
@@ -96,6 +102,18 @@ def compare(genuine: Face, other: Face) -> tuple[float, tuple[str, ...]]:
     return round(1.0 - left, 3), tuple(signs)
 
 
+def seen_alike(seen: Imitation, share: float) -> Imitation:
+    """The same, with what a picture of it says.
+
+    >>> seen_alike(Imitation(domain="a.top", resolves=True), 0.9).likeness
+    0.6
+    """
+    if share < _PICTURE_LIKE:
+        return replace(seen, picture=share)
+    likeness = round(1.0 - (1.0 - seen.likeness) * (1.0 - _WEIGHTS["picture"]), 3)
+    return replace(seen, picture=share, likeness=likeness, signs=(*seen.signs, "picture"))
+
+
 def _share(part: frozenset[str], whole: frozenset[str]) -> float:
     return len(part) / len(whole) if whole else 0.0
 
@@ -125,6 +143,7 @@ async def look(
         resolves=True,
         likeness=likeness,
         signs=signs,
+        url=fetched.final_url,
         address=fetched.address,
         title=title,
         status=fetched.status,
@@ -133,9 +152,9 @@ async def look(
 
 
 def imitation_event(
-    portal: Portal, seen: Imitation, like: Likeness, *, at: datetime, kept: str
+    portal: Portal, seen: Imitation, like: Likeness, *, at: datetime, kept: Mapping[str, str]
 ) -> dict[str, Any]:
-    """A look at a name that resembles a portal's."""
+    """A look at a name that resembles a portal's; `kept` is what it is of the evidence, to its hash."""
     event = witness_event(portal, "portal.lookalike", seen.domain, at=at)
     return tidy(
         event
@@ -150,7 +169,8 @@ def imitation_event(
             "citywatch.portal.lookalike.shown": shown_as(seen.domain),
             "citywatch.portal.lookalike.likeness": seen.likeness,
             "citywatch.portal.lookalike.signs": list(seen.signs),
-            "citywatch.evidence.sha256": [kept] if kept else [],
-            "citywatch.evidence.what": ["page"] if kept else [],
+            "citywatch.portal.lookalike.picture": seen.picture or "",
+            "citywatch.evidence.sha256": list(kept.values()),
+            "citywatch.evidence.what": list(kept),
         }
     )

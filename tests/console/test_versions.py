@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
@@ -10,13 +11,16 @@ import pytest
 
 from citywatch.errors import CityWatchError
 from citywatch.model import Agency
-from citywatch.settings import Fetch
+from citywatch.settings import Fetch, Pictures
+from console.cli.portal_care import preview as show
 from console.house import House, open_house
 from console.portals import accept, preview, recheck, scan
 from console.registry import put_agency, register_portal
 from console.versions import KEPT, OLD, differences, key, put, revert, rows
 from sensors.portal.baseline import Baseline
+from sensors.portal.picture.camera import missing
 from sensors.portal.range import PortalRange
+from tests.conftest import absent
 
 
 @pytest.fixture
@@ -92,3 +96,28 @@ def test_a_portal_that_does_not_answer_cannot_be_accepted(house: House) -> None:
 
 def test_what_did_not_change_is_no_difference() -> None:
     assert differences([{"event.dataset": "portal.page"}, {"event.dataset": "portal.probe"}]) == []
+
+
+@pytest.mark.chromium
+def test_a_preview_names_the_files_of_its_pictures(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lacking = missing(Pictures(chromium="/usr/bin/chromium"))
+    if lacking:
+        absent(f"no pictures: {lacking}")
+    data = tmp_path / "data"
+    data.mkdir()
+    settings = '[fetch]\nallow_loopback = true\n[pictures]\nchromium = "/usr/bin/chromium"\n'
+    (data / "citywatch.toml").write_text(settings, "utf-8")
+    with PortalRange.demo() as city, open_house(data, make=True) as house:
+        put_agency(house, Agency(id="a", name="A"))
+        register_portal(house, url=city.portals()[0].url, name="P", agency="a", portal_id="p")
+        for _ in range(3):
+            scan(house, ["p"], deep=False, tell=lambda _: None)
+        city.attack(city.sites[0].id, "defacement")
+        show("p", data=data, json=True)
+    first = json.loads(capsys.readouterr().out.splitlines()[0])
+    picture = Path(first["files"]["picture_after"])
+    assert picture.name == first["evidence"]["picture_after"]
+    assert picture.read_bytes().startswith(b"\xff\xd8\xff"), "a JPEG"
+    assert b"<" in Path(first["files"]["page"]).read_bytes()

@@ -145,6 +145,24 @@ def compare(habits: Sequence[Habit], screens: Sequence[str], now: Marks, days: i
     return Change(share=round(share, 3), cells=changed, steady=len(steady), distance=far)
 
 
+def resemblance(habits: Sequence[Habit], now: Marks) -> float:
+    """How much another page's picture looks like a portal's, 0 to 1.
+
+    Over the parts on which either shows something: even surfaces are alike on every page.
+    """
+    telling = [
+        number
+        for number, (habit, cell) in enumerate(zip(habits, now.cells, strict=True))
+        if not cell.flat or not all(one.flat for one in habit.known)
+    ]
+    if len(telling) < _FEW:
+        return 0.0
+    alike = sum(
+        not now.cells[number].flat and _known(habits[number], now.cells[number]) for number in telling
+    )
+    return round(alike / len(telling), 3)
+
+
 def _known(habit: Habit, cell: Cell) -> bool:
     return any(same_cell(cell, one) for one in habit.known)
 
