@@ -18,6 +18,7 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 
 import msgspec
 
+from citywatch.cycles import without_cycles
 from citywatch.model import Alert, Event, Match, Problem, to_doc
 from citywatch.ports import Follower, Journal, Keep, Report, Sensor, Store
 from citywatch.resume import Peek, key, noted, plain_bytes, taken_up
@@ -220,10 +221,11 @@ class Judge(Generic[Rules]):
     def step(self, limit: int = 2000) -> int:
         """Judge the next events; give how many. Nothing of it is half done after a kill."""
         self._take_up()
-        looked = self._look(limit)
+        with without_cycles():
+            looked = self._look(limit)
+            matches = self._rules.settle(looked.seen) if looked.count else []
         if not looked.count:
             return 0
-        matches = self._rules.settle(looked.seen)
         grown = {alert.id: self._own(alert) for alert in self._fold.add(matches)}
         self._pending.update(grown)
         state: dict[str, bytes | None] = _prefixed("r:", self._rules.changes())

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from citywatch.cycles import without_cycles
 from citywatch.detect.rulebook import Rulebook, Seen
 from citywatch.watch import JUDGE
 from console.crew import Ask, Told
@@ -31,7 +32,9 @@ def main(data: Path, descriptor: int) -> None:
                 return
             if asked.last == asked.after:
                 book = house.load_rules()
-            pipe.send_bytes(msgspec.msgpack.encode(_answer(house, book, asked)))
+            with without_cycles():
+                told = _answer(house, book, asked)
+            pipe.send_bytes(msgspec.msgpack.encode(told))
 
 
 def _answer(house: House, book: Rulebook, asked: Ask) -> Told:

@@ -13,6 +13,7 @@ from typing import Any, cast
 import msgspec
 import yaml
 
+from citywatch.cycles import without_cycles
 from citywatch.detect.indicators import Indicators
 from citywatch.detect.sigma.cache import RuleCache
 from citywatch.detect.sigma.correlate import Correlator
@@ -140,7 +141,8 @@ class Rulebook:
 
     def judge(self, events: Sequence[Event]) -> list[Match]:
         """What the rules say to these events, oldest first."""
-        return self.settle(self.look(events))
+        with without_cycles():
+            return self.settle(self.look(events))
 
     def look(self, events: Sequence[Event]) -> list[Seen]:
         """What can be said of each event by itself; those of which nothing is to be said are left out."""

@@ -5,13 +5,12 @@ The sensor: opens a capture, hands its packets to the decoder batch by batch, an
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from citywatch.cycles import without_cycles
 from citywatch.model import Event, Problem
 from citywatch.ports import Keep, Report
 from sensors.network import stream
@@ -63,7 +62,7 @@ class NetworkSensor:
 
     def lines_of_stream(self, source: BinaryIO, name: str, report: Report, keep: Keep) -> Iterator[bytes]:
         """The same from an open stream (decompressed)."""
-        with _without_cycles():
+        with without_cycles():
             for lines in self._read(source, Lines(name, keep), report):
                 yield b"".join(lines)
 
@@ -115,7 +114,7 @@ class Reading:
 
     def take(self, link: int, data: bytes, records: list[Record]) -> list[Any]:
         """Decode the packets of one buffer; give the events (or lines) that became known."""
-        with _without_cycles():
+        with without_cycles():
             self._decoder.batch(link, data, records)
         return self._told()
 
@@ -153,18 +152,6 @@ class Reading:
     def problems(self) -> Iterator[Problem]:
         """What could not be read, counted."""
         return _passed_over(self._decoder, self._local, self._table, self._sink.name)
-
-
-@contextmanager
-def _without_cycles() -> Generator[None]:
-    """No search for reference cycles inside one batch: decoding makes none, and the search costs a tenth."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
 
 
 def _passed_over(decoder: Decoder, local: Local, table: Table, name: str) -> Iterator[Problem]:
