@@ -108,7 +108,7 @@ def change(house: House, portal: Portal, by: str, **changes: Any) -> Wish:
     if not 0 <= given.get("inner_pages", 0) <= MOST_INNER:
         raise SettingsError(f"inner_pages {given['inner_pages']}: 0 to {MOST_INNER}")
     if given.get("calendar"):
-        read_calendar(given["calendar"], portal.id)
+        read_calendar(given["calendar"], f"the calendar for {portal.id}")
     record = house.store.get(KIND, portal.id)
     before = from_doc(record.doc, Wish) if record is not None else Wish(id=portal.id)
     wish = replace(before, **given, changed_at=stamp(house.clock()), changed_by=by)
@@ -124,8 +124,10 @@ def read_ics(file: Path) -> str:
     """
     try:
         return file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{file}: cannot be read: {error}") from error
+    except OSError as error:
+        raise SettingsError(f"{file}: cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{file}: is not UTF-8; export the calendar as .ics") from error
 
 
 def rows(house: House, wish: Wish) -> list[dict[str, Any]]:

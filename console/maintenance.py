@@ -20,6 +20,7 @@ from citywatch.errors import InputError
 
 LARGEST = 256_000
 _MOST_EVENTS = 500
+_MOST_SAID = 200
 _TOO_OFTEN = frozenset({"SECONDLY", "MINUTELY", "HOURLY"})
 _DAYS = timedelta(days=1)
 
@@ -44,7 +45,8 @@ def read_calendar(text: str, source: str = "calendar") -> Any:
     try:
         calendar: Any = Calendar.from_ical(text)
     except (ValueError, IndexError, KeyError) as error:
-        raise InputError(source, "", f"is no iCalendar file: {error}", "export it as .ics") from error
+        why = " ".join(str(error).split())[:_MOST_SAID]
+        raise InputError(source, "", f"is no iCalendar file: {why}", "export it as .ics") from error
     events: list[Any] = list(calendar.walk("VEVENT"))
     if not events:
         raise InputError(source, "", "has no event (VEVENT) in it", "each event is a maintenance window")

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from citywatch.clock import parse_stamp, stamp
-from citywatch.errors import ActionFailed
+from citywatch.errors import ActionFailed, SettingsError
 from citywatch.model import Severity, from_doc, to_doc
 from citywatch.ports import All, Exists, Is, Query, Range
 
@@ -146,9 +147,22 @@ def tell(house: House, night: Mapping[str, Any]) -> str:
 
 
 def read(house: House, day: str = "") -> Morning | None:
-    """The report of a night; the newest when no day is named."""
+    """The report of a night; the newest when no day is named.
+
+    Raises:
+        SettingsError: that is no day.
+    """
     if day:
+        if not _is_day(day):
+            raise SettingsError(f"'{day}' is no day; write it as 2026-11-27")
         record = house.store.get(KIND, day)
         return from_doc(record.doc, Morning) if record is not None else None
     page = house.store.find(KIND, Query(order="id", limit=1))
     return from_doc(page.records[0].doc, Morning) if page.records else None
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from citywatch.respond.succession import AgencyChange
     from console.house import House
 
+_NEVER_IN_A_NAME = frozenset("\"<>\\^`{|}%,;'()*!$&=~")
+"""What stands in no name of a host, also not in one with letters of its own (IDN)."""
+
 
 def put_agency(house: House, agency: Agency) -> str:
     """Write an agency; give `added`, `changed` or `unchanged`."""
@@ -117,7 +120,7 @@ def checked_host(url: str) -> str:
     """The host of a portal's URL.
 
     Raises:
-        SettingsError: it is not an http or https URL with a host, or it carries a user name.
+        SettingsError: it is not an http or https URL with a host that can be one, or it carries a user name.
 
     >>> checked_host("https://www.hanoi.gov.vn/")
     'www.hanoi.gov.vn'
@@ -129,6 +132,10 @@ def checked_host(url: str) -> str:
         raise SettingsError(f"'{url}' is not a URL: {error}") from error
     if parts.scheme not in {"http", "https"} or not host:
         raise SettingsError(f"'{url}' is not the URL of a portal: write it as https://www.example.gov.vn/")
+    if any(letter.isspace() or letter in _NEVER_IN_A_NAME for letter in host):
+        raise SettingsError(
+            f"'{url}': '{host}' is no name of a host; write it as https://www.example.gov.vn/"
+        )
     if parts.username is not None:
         raise SettingsError(f"'{url}' carries a user name: write it without")
     return host

@@ -123,7 +123,12 @@ def _send(url: str, asked: Mapping[str, str]) -> str:
     except urllib.error.HTTPError as error:
         with error:
             raise CityWatchError(error.read(1000).decode("utf-8", "replace").strip()) from error
+    except urllib.error.URLError as error:
+        why = error.reason.strerror if isinstance(error.reason, OSError) else None
+        raise CityWatchError(_nobody(url, why or str(error.reason))) from error
     except (OSError, ValueError) as error:
-        raise CityWatchError(
-            f"no range answers at {url}: {error}; start one with: citywatch range portals"
-        ) from error
+        raise CityWatchError(_nobody(url, str(error))) from error
+
+
+def _nobody(url: str, why: str) -> str:
+    return f"no range answers at {url}: {why}; start one with: citywatch range portals"

@@ -13,6 +13,7 @@ from warcio.warcwriter import WARCWriter
 from citywatch.clock import parse_stamp
 from citywatch.errors import CityWatchError, StoreError
 from citywatch.store.custody import Entry
+from console.registry import portal_of
 
 if TYPE_CHECKING:
     from console.house import House
@@ -46,6 +47,7 @@ def write(house: House, portal: str, out: Path, *, since: str = "") -> int:
                 count += 1
     if not count:
         out.unlink(missing_ok=True)
+        portal_of(house, portal)
         raise CityWatchError(f"{portal}: no page of it is kept; set [fetch] keep_bodies to keep every change")
     return count
 

@@ -127,6 +127,9 @@ def scan(
     from console.house import open_house
     from console.portals import scan as run
 
+    if resume and not deep:
+        raise typer.BadParameter("goes with --deep: a deep scan is resumed", param_hint="--resume")
+
     columns = (
         ("portal", "Portal"),
         ("state", "State"),

@@ -99,9 +99,8 @@ def night(
     if json:
         say.rows([to_doc(found)] if found is not None else [], (), json=True, empty="")
     elif found is None:
-        say.out().print(
-            "No night has ended yet; the service scans deeply at [watch] nightly_at.", markup=False
-        )
+        nobody = f"There is no report of the night of {day}" if day else "No night has ended yet"
+        say.out().print(f"{nobody}; the service scans deeply at [watch] nightly_at.", markup=False)
     else:
         for text in text_of(found).splitlines():
             say.out().print(say.cell(text))

@@ -110,8 +110,10 @@ def compare_files(table: Path, report: Report) -> Iterator[tuple[str, PairVerdic
     """
     try:
         lines = table.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(str(table), "", f"cannot be read: {error}") from error
+    except OSError as error:
+        raise InputError(str(table), "", f"cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(str(table), "", "is not UTF-8", "save the table as UTF-8, with tabs") from error
     columns = lines[0].split("\t") if lines else []
     if "key" not in columns:
         raise InputError(str(table), "line 1", "there is no column 'key'", "the first line names the columns")

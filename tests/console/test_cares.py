@@ -67,8 +67,14 @@ def test_a_wrong_wish_is_refused_and_nothing_changes(
 
 
 def test_a_calendar_file_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="cannot be read"):
+    with pytest.raises(SettingsError, match=r"none\.ics: cannot be read: No such file or directory$"):
         read_ics(tmp_path / "none.ics")
+
+
+def test_a_calendar_file_of_other_letters_is_told(tmp_path: Path) -> None:
+    (tmp_path / "odd.ics").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(SettingsError, match="is not UTF-8"):
+        read_ics(tmp_path / "odd.ics")
 
 
 @pytest.mark.parametrize(

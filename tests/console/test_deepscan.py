@@ -12,11 +12,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from citywatch.errors import SettingsError
 from citywatch.model import Agency
 from citywatch.ports import Query
 from citywatch.settings import Fetch, Mail, Watch
 from console.cares import change
+from console.cli.app import app
 from console.deepscan import DeepScan, done_on, done_since
 from console.house import House, open_house
 from console.morning import read, text_of
@@ -171,6 +174,31 @@ def test_a_dead_portal_is_in_the_morning_report(house: House, city: PortalRange,
     morning = read(house, DAY)
     assert morning is not None
     assert [row.split(":")[0] for row in morning.away] == [city.sites[2].id]
+
+
+@pytest.mark.parametrize("day", ["hôm qua", "2026-13-45", "20261127"])
+def test_what_is_no_day_has_no_report_and_is_told(house: House, day: str) -> None:
+    with pytest.raises(SettingsError, match="is no day"):
+        read(house, day)
+    assert read(house, "2020-01-01") is None
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["scan", "--resume"], 2, "goes with --deep"),
+        (["portals", "night"], 0, "No night has ended yet"),
+        (["portals", "night", "2020-01-01"], 0, "There is no report of the night of 2020-01-01"),
+        (["portals", "night", "yesterday"], 1, "'yesterday' is no day"),
+    ],
+    ids=["scan", "none", "that day", "no day"],
+)
+def test_the_commands_of_the_night_say_what_is_wrong(
+    house: House, words: list[str], code: int, says: str
+) -> None:
+    done = CliRunner().invoke(app, [*words, "--data", str(house.settings.data)])
+    assert done.exit_code == code
+    assert says in f"{done.output}{done.exception}"
 
 
 SCRIPT = """

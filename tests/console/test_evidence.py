@@ -12,7 +12,7 @@ import pytest
 from warcio.archiveiterator import ArchiveIterator
 
 from citywatch.errors import CityWatchError
-from citywatch.model import Event
+from citywatch.model import Event, Portal, to_doc
 from console import warc
 from console.evidence import anchor, export, find, note, shown, verify
 from console.house import House, open_house
@@ -23,7 +23,8 @@ HEAD = b"HTTP/1.1 503\r\nContent-Type: text/html\r\nContent-Encoding: gzip\r\nSe
 @pytest.fixture
 def house(tmp_path: Path) -> Generator[House]:
     with open_house(tmp_path / "data", make=True) as opened:
-        opened.store.put_many("portal", {"p": {"id": "p"}})
+        portal = Portal(id="p", url="https://a.example/", name="P", agency="a")
+        opened.store.put_many("portal", {"p": to_doc(portal)})
         yield opened
 
 
@@ -141,4 +142,6 @@ def test_kept_pages_become_an_archive_that_others_read(house: House, tmp_path: P
 def test_a_portal_of_which_nothing_is_kept_gives_no_archive(house: House, tmp_path: Path) -> None:
     with pytest.raises(CityWatchError, match="no page of it is kept"):
         warc.write(house, "p", tmp_path / "p.warc.gz")
+    with pytest.raises(CityWatchError, match="there is no portal 'q'"):
+        warc.write(house, "q", tmp_path / "p.warc.gz")
     assert not (tmp_path / "p.warc.gz").exists()

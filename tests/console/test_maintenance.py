@@ -85,8 +85,9 @@ def test_the_windows_to_come_are_listed_in_order() -> None:
         ),
         (calendar("BEGIN:VEVENT", "UID:1", "END:VEVENT"), "has no start"),
         ("x" * 300_000, "is larger"),
+        ("BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:2026xx\nEND:VEVENT\n", r"^[^\n]*is no iCalendar[^\n]*$"),
     ],
-    ids=["text", "empty", "every second", "every minute", "no start", "large"],
+    ids=["text", "empty", "every second", "every minute", "no start", "large", "cut off"],
 )
 def test_a_bad_calendar_is_refused_with_its_reason(text: str, what: str) -> None:
     with pytest.raises(InputError, match=what):

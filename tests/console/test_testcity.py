@@ -66,5 +66,5 @@ def test_a_running_city_is_steered_from_another_terminal() -> None:
 
 
 def test_nobody_there_is_told() -> None:
-    with pytest.raises(CityWatchError, match="citywatch range portals"):
+    with pytest.raises(CityWatchError, match="/day: Connection refused; start one with: citywatch range"):
         command(_free_port(), "day")

@@ -70,6 +70,9 @@ INNER = (
     "http://[::ffff:169.254.169.254]/", "http://[fe80::1]/", "http://[fd00:ec2::254]/", "http://168.63.129.16/",
     "http://10.0.0.1/", "http://192.168.1.1/", "http://172.16.0.1/", "http://100.64.0.1/", "http://192.0.0.192/",
     "http://[fec0::1]/", "http://[64:ff9b:1::1]/", "http://224.0.0.1/", "http://255.255.255.255/", "http://[2002:7f00:1::]/",
+    "http://127。0。0。1:{port}/", "http://１２７．０．０．１:{port}/", "http://ⓛocalhost:{port}/", "http://1.1.1.1@127.0.0.1:{port}/",
+    "http://0x7f.1:{port}/", "http://017700000001:{port}/", "http://[::127.0.0.1]:{port}/", "http://[::ffff:0:127.0.0.1]:{port}/",
+    "http://127.0.0.1.:{port}/", "http://[::1%25lo]:{port}/", "http://4294967297:{port}/", "http:///127.0.0.1:{port}/",
 )  # fmt: skip
 
 
@@ -131,6 +134,43 @@ def test_a_name_that_rebinds_to_loopback_is_refused_when_connected() -> None:
 
     got, touched = asyncio.run(script())
     assert (got.error, touched) == ("refused_address", 0)
+
+
+@pytest.mark.parametrize("inner", ["169.254.169.254", "10.0.0.1", "100.64.0.1"])
+def test_a_name_that_was_good_once_is_checked_again_at_the_next_visit(inner: str) -> None:
+    async def script() -> tuple[Fetched, Fetched, list[str]]:
+        asked: list[str] = []
+
+        async def talk(line: str, writer: asyncio.StreamWriter) -> None:
+            asked.append(line.split()[1])
+            writer.write(answer(b"page"))
+
+        async with serving(talk) as port:
+            names = Rebinding(["127.0.0.1", inner])
+            first = await _fetch(f"http://portal.example:{port}/a", OPEN, names)
+            return first, await _fetch(f"http://portal.example:{port}/b", OPEN, names), asked
+
+    first, second, asked = asyncio.run(script())
+    assert (first.body, asked) == (b"page", ["/a"])
+    assert (second.error, second.body) == ("refused_address", b"")
+
+
+def test_while_one_visit_lasts_a_name_stays_where_it_was_first() -> None:
+    """A redirect to the same name is not looked up anew, so a second answer leads nowhere else."""
+
+    async def script() -> tuple[Fetched, list[str]]:
+        asked: list[str] = []
+
+        async def talk(line: str, writer: asyncio.StreamWriter) -> None:
+            asked.append(line.split()[1])
+            writer.write(answer(b"page") if asked[-1] == "/b" else redirect("/b"))
+
+        async with serving(talk) as port:
+            names = Rebinding(["127.0.0.1", "169.254.169.254"])
+            return await _fetch(f"http://portal.example:{port}/a", OPEN, names), asked
+
+    got, asked = asyncio.run(script())
+    assert (got.body, got.address, asked) == (b"page", "127.0.0.1", ["/a", "/b"])
 
 
 def test_redirects_end() -> None:

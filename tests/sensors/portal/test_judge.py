@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from citywatch.errors import InputError
 from citywatch.model import Problem, Severity
 from sensors.portal.judge import compare_files, compare_pair, judge_files, judge_page
 from sensors.portal.model.made import defaced_pages, honest_pages
@@ -88,3 +89,22 @@ def test_no_bytes_make_it_raise(before: bytes, after: bytes) -> None:
     assert judge_page(before).label in {"defaced", "spam", "clean"}
     assert compare_pair(before, after).severity in set(Severity)
     assert compare_pair(before, before).severity <= Severity.low
+
+
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        (None, "pairs.tsv: cannot be read: No such file or directory"),
+        (b"\xff\xff", "pairs.tsv: is not UTF-8"),
+        (b"abc\n", "pairs.tsv: line 1: there is no column 'key'"),
+    ],
+    ids=["none", "other letters", "no key"],
+)
+def test_a_table_of_pairs_that_cannot_be_read_says_why(
+    table: bytes | None, says: str, tmp_path: Path
+) -> None:
+    if table is not None:
+        (tmp_path / "pairs.tsv").write_bytes(table)
+    with pytest.raises(InputError) as raised:
+        list(compare_files(tmp_path / "pairs.tsv", lambda _: None))
+    assert says in str(raised.value)
