@@ -31,7 +31,7 @@ class Fetched:
     redirects: tuple[str, ...] = ()
     error: str = ""
     """refused_address, timeout, too_large, too_many_redirects, bad_redirect, dns, connect, tls, protocol,
-    bad_url, decompression, cut_off."""
+    http2_only, bad_url, decompression, cut_off."""
     detail: str = ""
     address: str = ""
     certificate: Certificate | None = None

@@ -9,6 +9,7 @@ portal open over its views and probes, and is polite to the server (`polite`).
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import ssl
 import time
@@ -232,6 +233,8 @@ class Conversation:
     def _explain(self, error: BaseException) -> tuple[str, str]:
         if self._box.refused:
             return "refused_address", self._box.refused
+        if isinstance(error, aiohttp.ClientResponseError) and _SETTINGS_FRAME.search(error.message):
+            return "http2_only", "the server speaks HTTP/2 only; visits speak HTTP/1.1"
         for kinds, name in _WORDS:
             if isinstance(error, kinds):
                 return name, str(error)
@@ -250,6 +253,12 @@ _WORDS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
     ((zlib.error,), "decompression"),
     ((ValueError,), "bad_url"),
 )
+
+
+_SETTINGS_FRAME = re.compile(
+    r"b['\"]\\x00\\x00(?:\\x[0-9a-f]{2}|\\[tnr\\]|[^\\])\\x04\\x00\\x00\\x00\\x00\\x00"
+)
+"""An answer that begins with a SETTINGS frame of stream 0 (RFC 9113, 6.5), as the parser quotes it."""
 
 
 @lru_cache(maxsize=4096)

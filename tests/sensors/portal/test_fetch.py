@@ -257,6 +257,20 @@ def test_a_host_that_misbehaves_is_told_within_its_time(talk: Talk, errors: set[
     assert time.monotonic() - began < OPEN.timeout_s + 1.5
 
 
+@pytest.mark.parametrize(
+    "frame",
+    [
+        "000012040000000000" + "000300000064000400100000000600010000",
+        "000000040000000000",
+        "00000a040000000000",
+    ],
+)
+def test_a_server_that_speaks_http_2_only_is_told_as_that(frame: str) -> None:
+    got = _against(_sends(bytes.fromhex(frame)))
+    assert (got.error, got.available) == ("http2_only", False)
+    assert "HTTP/1.1" in got.detail
+
+
 def test_nobody_listens_there() -> None:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
