@@ -144,6 +144,8 @@ def visit(
         if on is not None:
             on(len(rows), len(portals), each.portal.name)
 
+    if on is not None:
+        on(0, len(portals), "")  # the first visits of a deep scan take a while: say at once of how many
     try:
         asyncio.run(_visit(house, portals, done, make or partial(_sensor, deep=deep, night=bool(night))))
     finally:
