@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from sensors.portal.baseline import Face
 from sensors.portal.look import Look
-from sensors.portal.page import Page, key_of
+from sensors.portal.page import Page, key_of, steady
 from sensors.portal.spelling import fold
 
 _MOST = 300
@@ -70,13 +70,25 @@ def told_missing(look: Look, face: Face | None, mark: tuple[str, ...]) -> Look:
     answers everything with one page (so an inner page always looked like that) has lost nothing.
     """
     page, inner = look.page, look.path != "/"
-    if page is None or not ((inner and is_like(mark, page)) or says_missing(page)):
+    if page is None:
+        return look
+    own = inner and is_like(mark, page)
+    if not own and not says_missing(page):
         return look
     before = _mark_of_face(face) if face is not None else ()
-    if not inner or not before or is_like(before, page):
+    if face is None or not inner or is_like(before, page):
         return replace(look, soft_404=True)
+    if not own and _shows_something_new(page, face):
+        return replace(look, soft_404=True, gone=True, face=None)
     dangerous = tuple(name for name in look.dangerous if name not in _REPLACED)
     return replace(look, soft_404=True, gone=True, face=None, dangerous=dangerous)
+
+
+def _shows_something_new(page: Page, face: Face) -> bool:
+    """A picture or frame that was not there before: a defacer may write "404" over his own."""
+    images = {key_of(image.url.partition("?")[0]) for image in page.images}
+    frames = {steady(frame.url) for frame in page.frames}
+    return not (images <= set(face.images) and frames <= set(face.frames))
 
 
 def _mark_of_face(face: Face) -> tuple[str, ...]:

@@ -190,6 +190,18 @@ def test_a_defacer_on_a_page_that_says_404_is_still_seen() -> None:
     assert signed or event["citywatch.portal.defaced.score"] >= 0.5
 
 
+def test_a_picture_under_the_words_not_found_is_still_another_page() -> None:
+    def painted(path: str) -> tuple[str, str]:
+        if path == "/":
+            return well(path)
+        return "200 OK", "<title>404 Not Found</title><img src=//x.example/o.gif>"
+
+    *_, last = visits([well, well, well, well, painted], DEEP)
+    [event] = inner(last)
+    assert event["citywatch.portal.gone"] is True
+    assert "page.replaced" in event["citywatch.portal.change.dangerous"]
+
+
 def test_a_home_page_that_says_not_found_is_told_though_its_status_is_good() -> None:
     def away(_path: str) -> tuple[str, str]:
         return "200 OK", page("<h1>404 - Not Found</h1>", "404 Not Found")
