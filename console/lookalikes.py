@@ -131,6 +131,8 @@ def check(
     wanted = [doc for doc in held if doc["portal"] in portals]
     if not wanted:
         return []
+    # those whose picture was taken longest ago come first: a check takes only some
+    wanted.sort(key=lambda doc: str(doc.get("pictured_at", "")))
     events: list[Event] = []
     from sensors.portal.fetch import Fetcher
 
@@ -200,10 +202,12 @@ async def _one(
     portal, face, headers, glances = about
     now = house.clock()
     seen = await look(fetcher, str(doc["domain"]), portal, face, headers)
-    seen, picture = await glances.at(seen, portal.id)
+    seen, picture = await glances.at(seen, portal)
     own = "leads_to_the_portal" in seen.signs
     imitates = seen.likeness >= 0.5  # noqa: PLR2004 - as the rule has it
     state = "own" if own else "imitates" if imitates else "resolves" if seen.resolves else "unused"
+    if seen.domain in glances.tried:
+        doc["pictured_at"] = stamp(now)
     doc |= {
         "state": state,
         "checked_at": stamp(now),

@@ -23,7 +23,7 @@ from sensors.portal.witness import host_of, tidy, witness_event
 _WEIGHTS: Final = {"title": 0.4, "text": 0.6, "favicon": 0.4, "pictures": 0.3, "scripts": 0.2, "picture": 0.6}
 _TITLE_LIKE: Final = 0.7
 _TEXT_LIKE: Final = 0.3
-_PICTURE_LIKE: Final = 0.6
+_PICTURE_LIKE: Final = 0.75
 _SHORT: Final = 20
 _FETCH_S: Final = 15.0
 

@@ -44,6 +44,8 @@ class Shot:
     """What one picture showed. `raw` is a JPEG, empty when `error` says why there is none."""
 
     raw: bytes = b""
+    url: str = ""
+    """Where the page's redirects and scripts had led when the picture was taken."""
     error: str = ""
     detail: str = ""
     height: int = 0
@@ -209,6 +211,7 @@ def missing(settings: Pictures) -> str:
 def _shot(told: Mapping[str, Any], raw: bytes) -> Shot:
     return Shot(
         raw=raw,
+        url=str(told.get("url") or ""),
         error=str(told.get("error") or "")[:100],
         detail=str(told.get("detail") or "")[:300],
         stopped=str(told.get("stopped") or "")[:100],

@@ -135,7 +135,7 @@ def same_cell(one: Cell, other: Cell) -> bool:
 
 def compare(habits: Sequence[Habit], screens: Sequence[str], now: Marks, days: int) -> Change:
     """How a picture differs from what was learned on so many days."""
-    steady = [number for number, habit in enumerate(habits) if habit.new < max(1, days * _RESTLESS)]
+    steady = steady_cells(habits, days)
     changed = tuple(number for number in steady if not _known(habits[number], now.cells[number]))
     whole = float(len(changed))
     for number in set(steady) - set(changed):
@@ -145,22 +145,9 @@ def compare(habits: Sequence[Habit], screens: Sequence[str], now: Marks, days: i
     return Change(share=round(share, 3), cells=changed, steady=len(steady), distance=far)
 
 
-def resemblance(habits: Sequence[Habit], now: Marks) -> float:
-    """How much another page's picture looks like a portal's, 0 to 1.
-
-    Over the parts on which either shows something: even surfaces are alike on every page.
-    """
-    telling = [
-        number
-        for number, (habit, cell) in enumerate(zip(habits, now.cells, strict=True))
-        if not cell.flat or not all(one.flat for one in habit.known)
-    ]
-    if len(telling) < _FEW:
-        return 0.0
-    alike = sum(
-        not now.cells[number].flat and _known(habits[number], now.cells[number]) for number in telling
-    )
-    return round(alike / len(telling), 3)
+def steady_cells(habits: Sequence[Habit], days: int) -> list[int]:
+    """The cells that do not change by themselves."""
+    return [number for number, habit in enumerate(habits) if habit.new < max(1, days * _RESTLESS)]
 
 
 def _known(habit: Habit, cell: Cell) -> bool:
