@@ -1,6 +1,7 @@
 """How often do honest days raise an alarm, and is what only some visitors get told from what all get?
 
-python benchmarks/portal_days.py days [--portals N] [--days N]   honest days of the test city, looked at daily
+python benchmarks/portal_days.py days [--portals N] [--days N] [--shard 2/5 --results FILE]
+                                                                 honest days of the test city, looked at daily
 python benchmarks/portal_days.py views [--portals N]             attacks that only a crawler is shown
 
 Pages are made and judged without a network between: the fetcher is measured elsewhere.
@@ -9,10 +10,12 @@ Pages are made and judged without a network between: the fetcher is measured els
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from citywatch.model import Severity
@@ -54,37 +57,104 @@ def level(look: Look) -> Severity:
     return found
 
 
-def days(count: int, length: int, out: Path | None) -> None:
-    """Each portal is looked at `_LEARNING` times on the first day, then once a day, at another hour."""
-    levels: Counter[Severity] = Counter()
-    causes: Counter[str] = Counter()
-    redesigns = 0
-    began = time.process_time()
-    for number, site in enumerate(make_city(count, seed=21, sick=False)):
-        face: Face | None = None
-        for visit in range(_LEARNING + length):
-            day, hit = max(0, visit - _LEARNING + 1), 11 + visit * 37 + number
-            look = _look(site, render(site, "/", day=day, hit=hit) or "", face)
-            if visit >= _LEARNING:
-                redesigns += style_on(site, day) != style_on(site, day - 1)
-                levels[level(look)] += 1
-                if level(look) > Severity.low:
-                    causes.update(look.dangerous or ("score",))
-            if look.quiet:
-                face = look.face
-    total = levels.total()
-    high = sum(times for each, times in levels.items() if each >= Severity.high)
-    above = sum(times for each, times in levels.items() if each > Severity.low)
+@dataclass(slots=True)
+class Tally:
+    """What the honest days of some portals brought."""
+
+    portals: int = 0
+    redesigns: int = 0
+    seconds: float = 0.0
+    levels: Counter[str] = field(default_factory=Counter[str])
+    causes: Counter[str] = field(default_factory=Counter[str])
+
+    def add(self, other: Tally) -> None:
+        """Take in the days of other portals."""
+        self.portals += other.portals
+        self.redesigns += other.redesigns
+        self.seconds += other.seconds
+        self.levels.update(other.levels)
+        self.causes.update(other.causes)
+
+    def at_least(self, floor: Severity) -> int:
+        """Portal-days that a rule would call as grave, or graver."""
+        return sum(times for name, times in self.levels.items() if Severity[name] >= floor)
+
+
+def _live(site: Site, number: int, length: int, tally: Tally) -> None:
+    """One portal is looked at `_LEARNING` times on the first day, then once a day, at another hour."""
+    face: Face | None = None
+    for visit in range(_LEARNING + length):
+        day, hit = max(0, visit - _LEARNING + 1), 11 + visit * 37 + number
+        look = _look(site, render(site, "/", day=day, hit=hit) or "", face)
+        if visit >= _LEARNING:
+            tally.redesigns += style_on(site, day) != style_on(site, day - 1)
+            tally.levels[level(look).name] += 1
+            if level(look) > Severity.low:
+                tally.causes.update(look.dangerous or ("score",))
+        if look.quiet:
+            face = look.face
+    tally.portals += 1
+
+
+def _row(tally: Tally) -> dict[str, object]:
+    return {"portals": tally.portals, "redesigns": tally.redesigns, "seconds": round(tally.seconds, 1),
+            "levels": dict(tally.levels), "causes": dict(tally.causes)}  # fmt: skip
+
+
+def days(count: int, length: int, *, shard: tuple[int, int], results: Path | None, out: Path | None) -> None:
+    """Honest days of a city, or of one of several equal parts of it; parts that are done are only read.
+
+    Args:
+        count: portals of the whole city.
+        length: days of each.
+        shard: which part, from 1, and of how many.
+        results: a file of parts that are done, a JSON object a line; the part done now is added.
+        out: where the table goes.
+    """
+    lines = (
+        results.read_text(encoding="utf-8").splitlines() if results is not None and results.exists() else []
+    )
+    done = {
+        int(row["shard"]): row for row in map(json.loads, lines) if row["of"] == [shard[1], count, length]
+    }
+    if shard[0] not in done:
+        tally, began = Tally(), time.process_time()
+        for number, site in enumerate(make_city(count, seed=21, sick=False)):
+            if number % shard[1] == shard[0] - 1:
+                _live(site, number, length, tally)
+        tally.seconds = time.process_time() - began
+        done[shard[0]] = {"shard": shard[0], "of": [shard[1], count, length], **_row(tally)}
+        if results is not None:
+            with results.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(done[shard[0]]) + "\n")
+    whole = Tally()
+    for row in done.values():
+        whole.add(Tally(portals=row["portals"], redesigns=row["redesigns"], seconds=row["seconds"],
+                        levels=Counter(row["levels"]), causes=Counter(row["causes"])))  # fmt: skip
+    _tell(whole, length, out)
+
+
+def _tell(tally: Tally, length: int, out: Path | None) -> None:
+    total, high, above = tally.levels.total(), tally.at_least(Severity.high), tally.at_least(Severity.medium)
     rate = f"{1000 * high / total:.2f} ({high})"
+    causes = ", ".join(f"{name} {times}" for name, times in tally.causes.most_common())
+    seen = f"{interval(above, total)} | {causes or 'none'}"
     lines = [
-        "| honest days | portal-days | redesigns | high, per 1,000 portal-days | above low |",
-        "|---|---:|---:|---|---|",
-        f"| {count} portals, {length} days | {total} | {redesigns} | {rate} | {interval(above, total)} |",
+        "| honest days | portal-days | redesigns | high, per 1,000 portal-days | above low | of these |",
+        "|---|---:|---:|---|---|---|",
+        f"| {tally.portals} portals, {length} days | {total:,} | {tally.redesigns} | {rate} | {seen} |",
     ]
     print("\n".join(lines))
-    print(f"causes: {dict(causes)}; {(time.process_time() - began) / (total or 1) * 1000:.1f} ms CPU a look")
+    print(f"{tally.seconds / (total or 1) * 1000:.1f} ms CPU a look")
     if out is not None:
         out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _shard(text: str) -> tuple[int, int]:
+    which, _, of = text.partition("/")
+    if not (which.isdigit() and of.isdigit() and 1 <= int(which) <= int(of)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no part such as 2/5")
+    return int(which), int(of)
 
 
 def views(count: int) -> None:
@@ -123,9 +193,17 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--portals", type=int, default=0)
     parser.add_argument("--days", type=int, default=30)
     parser.add_argument("--table", type=Path)
+    parser.add_argument("--shard", type=_shard, default=(1, 1), help="a part of the city, such as 2/5")
+    parser.add_argument("--results", type=Path, help="where the parts that are done are kept")
     options = parser.parse_args(arguments)
     if options.what == "days":
-        days(options.portals or 2000, options.days, options.table)
+        days(
+            options.portals or 2000,
+            options.days,
+            shard=options.shard,
+            results=options.results,
+            out=options.table,
+        )
     else:
         views(options.portals or 20)
     return 0

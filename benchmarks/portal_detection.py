@@ -24,7 +24,7 @@ from pathlib import Path
 from random import Random
 
 from citywatch.model import Severity
-from sensors.portal.judge import compare_files, compare_pair, judge_page
+from sensors.portal.judge import compare_files, compare_known, compare_pair, judge_page, learn
 from sensors.portal.model.train import interval
 from sensors.portal.range.city import make_city
 from sensors.portal.range.site import Site, render
@@ -36,6 +36,7 @@ HERE = Path(__file__).parent
 KNOWN, UNSEEN = HERE / "portal_payloads.tsv", HERE / "portal_payloads_unseen.tsv"
 LAST = HERE / "portal_payloads_last.tsv"
 PAGES, LAST_PAGES = HERE / "portal_pages_unseen.tsv", HERE / "portal_pages_last.tsv"
+KEPT, KEPT_PAGES = HERE / "portal_payloads_2026_11.tsv", HERE / "portal_pages_2026_11.tsv"
 _REAL, _MADE = 42, 8
 _BLOCK = re.compile(r"<(?:p|div|h[1-6]|li|td|section)\b[^>]*>", re.IGNORECASE)
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
@@ -61,8 +62,13 @@ class Payload:
 
 def payloads(table: Path) -> list[Payload]:
     """The attacks of a table, written apart from the detector."""
-    rows = [line.split("\t") for line in table.read_text(encoding="utf-8").splitlines()[1:] if line]
+    rows = [line.split("\t") for line in _lines(table)[1:]]
     return [Payload(kind=kind, where=where, html=html) for kind, where, html in rows]
+
+
+def _lines(table: Path) -> list[str]:
+    """The rows of a table; the first says when it was written."""
+    return [line for line in table.read_text(encoding="utf-8").splitlines() if line and line[0] != "#"]
 
 
 def put(page: str, payload: Payload) -> str | None:
@@ -143,17 +149,22 @@ class Bar:
 
 
 def attack(pages: Sequence[tuple[str, str]], attacks: Sequence[Payload]) -> list[Bar]:
-    """Put each attack into each page, and count what is above low, and what is high."""
-    bars: list[Bar] = []
-    for payload in attacks:
-        levels = [
-            compare_pair(page.encode(), changed.encode()).severity
-            for _, page in pages
-            if (changed := put(page, payload)) is not None
-        ]
-        found, high = (sum(level >= floor for level in levels) for floor in (Severity.medium, Severity.high))
-        bars.append(Bar(kind=payload.kind, found=found, tried=len(levels), high=high))
-    return bars
+    """Put each attack into each page, and count by kind what is above low, and what is high."""
+    levels: dict[str, list[Severity]] = {payload.kind: [] for payload in attacks}
+    for _, page in pages:
+        known = learn(page.encode())
+        for payload in attacks:
+            if (changed := put(page, payload)) is not None:
+                levels[payload.kind].append(compare_known(known, changed.encode()).severity)
+    return [
+        Bar(
+            kind=kind,
+            found=sum(level >= Severity.medium for level in each),
+            tried=len(each),
+            high=sum(level >= Severity.high for level in each),
+        )
+        for kind, each in levels.items()
+    ]
 
 
 def tell(name: str, bars: Sequence[Bar]) -> str:
@@ -195,7 +206,7 @@ def draw(sets: Sequence[tuple[str, Sequence[Bar]]], path: Path) -> None:
 def attacks(table: Path, chart: Path | None, out: Path | None) -> None:
     """Every table of payloads on fifty portals."""
     pages = portals(table)
-    tables = (("known", KNOWN), ("second", UNSEEN), ("last", LAST))
+    tables = (("known", KNOWN), ("second", UNSEEN), ("last", LAST), ("kept", KEPT))
     sets = [(name, attack(pages, payloads(file))) for name, file in tables]
     lines = [tell(name, bars) for name, bars in sets]
     if chart is not None:
@@ -265,21 +276,20 @@ def _labelled(folder: Path) -> Iterator[tuple[str, str, bytes]]:
 def unseen_pages(table: Path) -> Iterator[tuple[str, str, str, bytes]]:
     """Label, language, kind and bytes of pages that were written before any tuning."""
     site = make_city(9, seed=77, sick=False)[8]
-    with table.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
-            if row["frame"] == "bare":
-                title = f"<title>{row['title']}</title>" if row["title"] else ""
-                page = f"<html><head><meta charset=utf-8>{title}</head>{row['body']}</html>"
-            else:
-                page = put(_front(site), Payload(kind="", where="middle", html=row["body"])) or ""
-                if row["title"].strip():
-                    page = put(page, Payload(kind="", where="title", html=row["title"])) or ""
-            yield row["label"], row["language"], row["kind"], page.encode()
+    for row in csv.DictReader(_lines(table), delimiter="\t", quoting=csv.QUOTE_NONE):
+        if row["frame"] == "bare":
+            title = f"<title>{row['title']}</title>" if row["title"] else ""
+            page = f"<html><head><meta charset=utf-8>{title}</head>{row['body']}</html>"
+        else:
+            page = put(_front(site), Payload(kind="", where="middle", html=row["body"])) or ""
+            if row["title"].strip():
+                page = put(page, Payload(kind="", where="title", html=row["title"])) or ""
+        yield row["label"], row["language"], row["kind"], page.encode()
 
 
 def pages(*, verbose: bool) -> None:
     """The label of each page of both tables."""
-    for name, table in (("second", PAGES), ("last", LAST_PAGES)):
+    for name, table in (("second", PAGES), ("last", LAST_PAGES), ("kept", KEPT_PAGES)):
         print(name)
         _pages(table, verbose=verbose)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sensors.portal.page import Page, key_of, steady
+from sensors.portal.tongue import tongues_of
 
 LEARNING, LEARNED, ACCEPTED = "learning", "learned", "accepted"
 _ENOUGH = 3
@@ -50,6 +51,8 @@ class Face:
     refresh: str = ""
     final_host: str = ""
     status: int = 200
+    tongues: tuple[str, ...] = ()
+    """The languages that its text speaks; empty when that was not clear, or never asked."""
     counts: Mapping[str, int] = field(default_factory=dict[str, int])
     """How much of each kind there was: links, images, nodes."""
     spam: float = 0.0
@@ -147,6 +150,7 @@ def face_of(page: Page, *, path: str, view: str, spam: float = 0.0, defaced: flo
         handlers=_few(key_of(handler) for handler in page.handlers),
         effects=_few(key_of(effect) for effect in page.effects),
         refresh=page.refresh,
+        tongues=tuple(sorted(tongues_of((block.text for block in shown), page.language))),
         counts={"links": len(page.links), "images": len(page.images), "nodes": page.nodes},
         spam=spam,
         defaced=defaced,
@@ -188,5 +192,6 @@ def grow(before: Face, now: Face, page: Page) -> Face:
         hidden=_both(before.hidden, now.hidden),
         handlers=_both(before.handlers, now.handlers),
         effects=_both(before.effects, now.effects),
+        tongues=_both(before.tongues, now.tongues),
         body=before.body,
     )

@@ -13,11 +13,13 @@ from sensors.portal.danger import (
     dangers_of_link,
     dangers_of_script,
     foreign,
+    lent,
 )
 from sensors.portal.page import Block, Link, Page, domain_of, key_of, steady
 from sensors.portal.signs import find_signs, may_be_signed
 from sensors.portal.spam import spam_among
 from sensors.portal.spelling import fold
+from sensors.portal.stranger import is_strange_title, strange_lines
 
 _VOLATILE = 2
 """A place where new text came on this many visits changes by itself."""
@@ -25,12 +27,18 @@ _SPAM, _SPAM_WORDS = 0.7, 0.5
 _REPLACED = 0.85
 _FARM = 4
 """So many different words of hidden links to one foreign domain are no menu."""
+_SIGNED_FILE = re.compile(
+    r"(?i)(?:^|[^a-z])(?:h[a4]ck(?:ed)?|h4x|pwn(?:e?d|3d)?|0wned|owned|defaced?|deface[rd]|r00t(?:ed)?)(?:[^a-z]|$)"
+)
+"""The name of a picture that says what it shows."""
 _MOST_BLOCKS, _MOST_TEXT = 400, 100_000
 _ACCOUNT = re.compile(
     r"\b(?:stk|so tai khoan|tai khoan so|so tk|chu tk|chu tai khoan|chuyen khoan)\b"
     r".{0,60}?\b\d[\d ]{7,18}\d\b"
 )
 """A bank account where people shall pay to."""
+_WORDS = 4
+"""Letters of a link that says something."""
 _LITTLE = 200
 """Letters of text that stand under a picture."""
 
@@ -72,7 +80,7 @@ def compare(face: Face, page: Page) -> Difference:
     known = {own, *face.domains, *map(domain_of, (*face.frames, *face.forms))}
     fresh, share = _text(face, page, found)
     links = [link for link in page.links if link.domain and link.domain not in face.domains]
-    _links(links, found, known)
+    _links(face, links, found, known)
     spam = spam_among(fresh, links, head="" if steady(page.title) in face.titles else page.title)
     if spam.score >= _SPAM and spam.score > face.spam:
         found.note("text", "spam.links" if spam.domains else "spam.text")
@@ -117,6 +125,7 @@ def _text(face: Face, page: Page, found: _Found) -> tuple[list[Block], float]:
     total = sum(now.values()) + sum(face.blocks.values())
     if fresh:
         found.note("text")
+        found.note("text", *strange_lines(face, fresh, volatile))
         if _signed(fresh):
             found.note("text", "text.defaced")
         if _ACCOUNT.search(fold("\n".join(block.text for block in fresh)[:_MOST_TEXT])):
@@ -134,9 +143,11 @@ def _signed(fresh: list[Block]) -> bool:
     return find_signs(together).score >= SIGNED
 
 
-def _links(links: list[Link], found: _Found, known: set[str]) -> None:
+def _links(face: Face, links: list[Link], found: _Found, known: set[str]) -> None:
     if links:
         found.note("links")
+        if any(_is_turned(face, link, known) for link in links):
+            found.note("links", "links.turned")
     farms = _farms(links)
     for link in links:
         dangers = dangers_of_link(link.url, link.domain, known)
@@ -144,6 +155,17 @@ def _links(links: list[Link], found: _Found, known: set[str]) -> None:
         if kept or ((dangers or link.domain in farms) and link.hidden not in {"", "noscript"}):
             found.note("links", "links.hidden")
         found.note("links", *dangers)
+
+
+def _is_turned(face: Face, link: Link, known: set[str]) -> bool:
+    """Its words were on the page before, and led elsewhere: now they lead away from the portal."""
+    if (
+        link.hidden
+        or len(link.text) < _WORDS
+        or not (foreign(link.domain, known) or lent(link.domain, known))
+    ):
+        return False
+    return key_of(link.text) in face.blocks
 
 
 def _farms(links: list[Link]) -> set[str]:
@@ -163,6 +185,8 @@ def _title(face: Face, page: Page, found: _Found, share: float) -> str:
         found.note("title", "title.defaced")
     elif share > _REPLACED and not _titles_agree(face, page):
         found.note("title", "title.replaced")
+    elif is_strange_title(face, page.title):
+        found.note("title", "title.strange")
     return face.titles[0] if face.titles else ""
 
 
@@ -182,7 +206,8 @@ def _scripts(face: Face, page: Page, found: _Found, around: tuple[str, set[str]]
 def _frames(face: Face, page: Page, found: _Found, known: set[str]) -> list[str]:
     fresh = [frame for frame in page.frames if steady(frame.url) not in face.frames]
     for frame in fresh:
-        strange = foreign(frame.domain, known)
+        packed = frame.url.startswith(("data:", "javascript:"))
+        strange = packed or foreign(frame.domain, known) or lent(frame.domain, known)
         found.note("iframes", *(["frame.foreign"] if strange else []))
         if frame.hidden and strange:
             found.note("iframes", "frame.hidden")
@@ -192,18 +217,22 @@ def _frames(face: Face, page: Page, found: _Found, known: set[str]) -> list[str]
 def _forms(face: Face, page: Page, found: _Found, known: set[str]) -> list[str]:
     fresh = [form for form in page.forms if steady(form.target.partition("?")[0]) not in face.forms]
     for form in fresh:
-        found.note("forms", *(["form.foreign"] if foreign(form.domain, known) else []))
+        led = foreign(form.domain, known) or (form.secret and form.domain and form.domain not in known)
+        found.note("forms", *(["form.foreign"] if led else []))
     return [form.target for form in fresh]
 
 
 def _elsewhere(face: Face, page: Page, found: _Found, known: set[str]) -> None:
     """Refresh, pictures, style sheets and language."""
     if page.refresh and page.refresh != face.refresh:
-        found.note("redirect", *(["refresh.foreign"] if page.refresh_domain else []))
+        packed = page.refresh.startswith(("data:", "javascript:"))
+        found.note("redirect", *(["refresh.foreign"] if page.refresh_domain or packed else []))
     images = [image for image in page.images if key_of(image.url.partition("?")[0]) not in face.images]
     if images:
-        strange = any(foreign(image.domain, known) for image in images)
+        strange = any(foreign(image.domain, known) or lent(image.domain, known) for image in images)
         found.note("images", *(["image.foreign"] if strange else []))
+        if any(_SIGNED_FILE.search(image.url.rpartition("/")[2]) for image in images):
+            found.note("images", "image.signed")
     styles = [style for style in page.styles if style.partition("?")[0] not in face.styles]
     if styles:
         strange = any(foreign(domain_of(style), known) for style in styles)

@@ -15,17 +15,23 @@ from citywatch.model import Severity
 from sensors.portal.page import Script, domain_of
 from sensors.portal.signs import find_signs
 from sensors.portal.spam import is_spam_domain
+from sensors.portal.voice import strangeness
+from sensors.portal.written import words_written
 
 _TABLE = Path(__file__).parent / "tables" / "trusted_domains.tsv"
 _ENDINGS = Path(__file__).parent / "tables" / "cheap_endings.tsv"
 """Endings under which names cost next to nothing, and which official pages hardly ever link to."""
 
+_SPOKEN = 0.5
 SIGNED = 0.4
 """From this score on, signs in text that is new on a page are a defacer's."""
 GRAVITY: dict[str, Severity] = {
     "text.defaced": Severity.high,
     "title.defaced": Severity.high,
     "title.replaced": Severity.medium,
+    "title.strange": Severity.medium,
+    "text.voice": Severity.medium,
+    "text.tongue": Severity.medium,
     "page.replaced": Severity.high,
     "page.picture": Severity.high,
     "page.covered": Severity.high,
@@ -37,9 +43,13 @@ GRAVITY: dict[str, Severity] = {
     "links.hidden": Severity.high,
     "links.strange": Severity.medium,
     "links.download": Severity.high,
+    "links.turned": Severity.medium,
+    "canonical.foreign": Severity.medium,
+    "image.signed": Severity.medium,
     "text.account": Severity.medium,
     "script.foreign": Severity.high,
     "script.obfuscated": Severity.high,
+    "script.rewrites": Severity.high,
     "script.redirects": Severity.high,
     "script.miner": Severity.high,
     "frame.foreign": Severity.high,
@@ -84,6 +94,36 @@ _LEADS = re.compile(
     r"""location\s*\.\s*(?:replace|assign)\s*\("""
 )
 _URL = re.compile(r"(?:(?:https?|wss?):)?//([A-Za-z0-9.-]{1,100}\.[A-Za-z0-9]{1,20})")
+_LENT = frozenset(
+    [
+        "github.io",
+        "githubusercontent.com",
+        "netlify.app",
+        "vercel.app",
+        "blogspot.com",
+        "wordpress.com",
+        "dropbox.com",
+        "wix.com",
+        "imgur.com",
+        "t.me",
+        "archive.org",
+        "shopify.com",
+        "list-manage.com",
+        "discord.com",
+        "formspree.io",
+    ]
+)
+"""Trusted domains under which anybody may put a page or a file."""
+_JOINED_LIST = re.compile(
+    r"""\[((?:\s*["'][^"'\]]{0,80}["']\s*,?){2,12})\]\s*\.join\(\s*["']([^"']{0,3})["']\s*\)"""
+)
+_LITERAL = re.compile(r"""["']([^"']{0,80})["']""")
+_REWRITES = re.compile(
+    r"""document\s*\.\s*(?:body|documentElement)\s*\.\s*(?:innerHTML|outerHTML)\s*=(?!=)|"""
+    r"""document\s*\.\s*(?:body|documentElement)\s*\.\s*(?:replaceWith|replaceChildren)\("""
+)
+"""The whole page is written anew by a script: no library does so."""
+_THIEF = re.compile(r"document\s*\.\s*cookie")
 _PROGRAM = re.compile(r"\.(?:apk|xapk|exe|msi|scr|bat|dmg|jar|hta|vbs|iso)(?:[?#]|$)", re.IGNORECASE)
 _ADDRESS = re.compile(r"^\d{1,3}(?:\.\d{1,3}){3}$")
 
@@ -116,6 +156,11 @@ def foreign(domain: str, known: Iterable[str]) -> bool:
     return not any(domain == each or domain.endswith(f".{each}") for each in known if each)
 
 
+def lent(domain: str, known: Iterable[str]) -> bool:
+    """A trusted domain that is new here, and under which anybody may put what they like."""
+    return domain in _LENT and domain not in set(known)
+
+
 def is_cheap(domain: str) -> bool:
     """A bare address, or a name under an ending that costs next to nothing.
 
@@ -140,15 +185,27 @@ def dangers_of_effect(effect: str, own: str, known: Iterable[str]) -> list[str]:
     if kind in {"cover", "blank"}:
         return [{"cover": "page.covered", "blank": "page.blanked"}[kind]]
     if kind == "say":
-        return ["text.defaced"] if find_signs(what).score >= SIGNED else []
+        return dangers_of_words(what)
     named = {
         "base": "base.foreign",
         "import": "style.foreign",
         "picture": "image.foreign",
         "button": "form.foreign",
+        "canonical": "canonical.foreign",
     }[kind]
     domain = domain_of(what if ":" in what[:6] else f"https:{what}")
     return [named] if domain != own and foreign(domain, known) else []
+
+
+def dangers_of_words(text: str) -> list[str]:
+    """What words say that stand in no block of text: in a style, an attribute, a script.
+
+    >>> dangers_of_words("Hacked by Gh0st"), dangers_of_words("Logo of the city")
+    (['text.defaced'], [])
+    """
+    if find_signs(text).score >= SIGNED:
+        return ["text.defaced"]
+    return ["text.voice"] if strangeness(text) >= _SPOKEN else []
 
 
 def dangers_of_script(script: Script, own: str, known: Iterable[str]) -> list[str]:
@@ -156,12 +213,20 @@ def dangers_of_script(script: Script, own: str, known: Iterable[str]) -> list[st
     if script.url:
         if script.url.startswith("data:"):
             return ["script.obfuscated"]
-        return ["script.foreign"] if foreign(script.domain, known) else []
-    text = _NAMED.sub(r".\1", _JOINED.sub("", script.text))
+        return ["script.foreign"] if foreign(script.domain, known) or lent(script.domain, known) else []
+    text = _NAMED.sub(r".\1", _JOINED.sub("", _JOINED_LIST.sub(_as_one, script.text)))
     found = [name for name, test in _BY_ITSELF if test.search(text)]
     if _redirects(text, own, known):
         found.append("script.redirects")
+    if _REWRITES.search(text):
+        found.append("script.rewrites")
+    found += [danger for line in words_written(script.text) for danger in dangers_of_words(line)]
     return list(dict.fromkeys(found + _dangers_of_named(text, own, known)))
+
+
+def _as_one(found: re.Match[str]) -> str:
+    """A list of literals that a script joins, as one literal."""
+    return f'"{found.group(2).join(_LITERAL.findall(found.group(1)))}"'
 
 
 def _redirects(text: str, own: str, known: Iterable[str]) -> bool:
@@ -188,7 +253,7 @@ def _dangers_of_named(text: str, own: str, known: Iterable[str]) -> list[str]:
 
 def dangers_of_handler(handler: str, own: str, known: Iterable[str]) -> list[str]:
     """What an event handler that is new on a page does."""
-    if _OBFUSCATED.search(handler):
+    if _OBFUSCATED.search(handler) or _REWRITES.search(handler) or _THIEF.search(handler):
         return ["handler.script"]
     domains = {domain_of(f"https://{host}") for host in _URL.findall(handler)}
     return ["handler.script"] if any(item != own and foreign(item, known) for item in domains) else []

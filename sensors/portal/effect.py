@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 
 _MOST = 300
+_SPOKEN_WORDS, _SHORTEST = 4, 5
 _IMPORT = re.compile(r"@import\s+(?:url\(\s*)?[\"']?([^\"')\s;]{3,400})", re.IGNORECASE)
 _CONTENT = re.compile(r"content\s*:\s*[\"']([^\"']{5,300})[\"']", re.IGNORECASE)
 _RULE = re.compile(r"([^{}]{1,400})\{([^{}]{0,4000})\}")
@@ -43,7 +44,7 @@ def effects_of_css(css: str) -> list[str]:
         return []
     plain = _COMMENT.sub("", css[:200_000])
     found = [f"import {url}" for url in _IMPORT.findall(plain)]
-    found += [f"say {text}" for text in _CONTENT.findall(plain) if _SIGNED.search(text)]
+    found += [f"say {text}" for text in _CONTENT.findall(plain) if _speaks(text)]
     found += [f"picture {url}" for url in _URL.findall(_IMPORT.sub("", plain))]
     if "none" in plain or "hidden" in plain or "fixed" in plain or "opacity" in plain:
         for selector, body in _RULE.findall(plain):
@@ -54,6 +55,11 @@ def effects_of_css(css: str) -> list[str]:
             elif after and _FIXED.search(tight) and _WHOLE.search(tight):
                 found.append(f"cover {selector.strip()[:80]}")
     return found[:_MOST]
+
+
+def _speaks(text: str) -> bool:
+    """More than a name, or a word of a defacer."""
+    return text.count(" ") >= _SPOKEN_WORDS or (len(text) >= _SHORTEST and _SIGNED.search(text) is not None)
 
 
 def effects_of_element(attributes: Mapping[str, str | None]) -> list[str]:
@@ -74,6 +80,6 @@ def effects_of_element(attributes: Mapping[str, str | None]) -> list[str]:
         found.append(f"button {target[:400]}")
     for name in _SPOKEN:
         text = attributes.get(name)
-        if text and len(text) > 5 and _SIGNED.search(text[:300]):  # noqa: PLR2004 - shorter says nothing
+        if text and _speaks(text[:300]):
             found.append(f"say {text[:300]}")
     return found

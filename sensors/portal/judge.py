@@ -12,7 +12,7 @@ from pathlib import Path
 from citywatch.errors import InputError
 from citywatch.model import Problem, Severity
 from citywatch.ports import Report
-from sensors.portal.baseline import face_of
+from sensors.portal.baseline import Face, face_of
 from sensors.portal.compare import compare
 from sensors.portal.danger import worst
 from sensors.portal.defaced import CALLED, judge_defaced
@@ -66,16 +66,38 @@ def _beside(page: Page) -> list[str]:
     return found + ([f"leak:{kind}" for kind in leak.kinds] if leak.count >= _MANY else [])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """The earlier version of a page: what is compared with, and what it was called itself."""
+
+    face: Face
+    defaced: float
+    spam: float
+
+
+def learn(body: bytes, url: str = _NOWHERE) -> Known:
+    """Take a version of a page as the only baseline."""
+    page = parse_page(body, url)
+    spam = find_spam(page).score
+    face = face_of(page, path="/", view="desktop", spam=spam)
+    return Known(face=face, defaced=judge_defaced(page).score, spam=spam)
+
+
 def compare_pair(before: bytes, after: bytes, url: str = _NOWHERE) -> PairVerdict:
     """Judge the step from one version of a page to the next, with the first as the only baseline."""
-    old, new = parse_page(before, url), parse_page(after, url)
-    difference = compare(face_of(old, path="/", view="desktop", spam=find_spam(old).score), new)
+    return compare_known(learn(before, url), after, url)
+
+
+def compare_known(known: Known, after: bytes, url: str = _NOWHERE) -> PairVerdict:
+    """Judge the step from what was learned of a page to its next version."""
+    new = parse_page(after, url)
+    difference = compare(known.face, new)
     dangers = list(difference.dangerous)
     severity = worst(dangers, 1.0 if difference.changed else 0.0)
-    if judge_defaced(new).score >= CALLED and judge_defaced(old).score < CALLED:
+    if judge_defaced(new).score >= CALLED > known.defaced:
         dangers.append("page.defaced")
         severity = Severity.critical
-    if find_spam(new).score >= _SERVED and find_spam(old).score < _SERVED:
+    if find_spam(new).score >= _SERVED > known.spam:
         dangers.append("page.spam")
         severity = max(severity, Severity.high)
     if find_leak(block.text for block in new.blocks).count >= _MANY:

@@ -28,6 +28,10 @@ _ALIKE = "".join(letter for letter in map(chr, _LOOK_ALIKE) if not letter.isasci
 _ODD = re.compile(f"{_IGNORED.pattern}|{_MARKS.pattern}|[{_ALIKE}]")
 """What a folded text cannot hold: where any of it stands, the longer way is taken."""
 _CYRILLIC = re.compile(r"[а-яА-ЯёЁ]{4,}")
+_ODD_LETTERS = re.compile(
+    "[\u0250-\u02af\u1d00-\u1d7f\u24b6-\u24e9\uff21-\uff5a\U0001d400-\U0001d7ff\U0001f130-\U0001f189\u01dd]"
+)
+_ODD_ENOUGH = 4
 _LEET = str.maketrans("0134578", "oieastb")
 _LEETED = re.compile(r"(?<![a-z])[a-z]++[0134578][a-z0-9]*|(?<![0134578])[0134578]++[a-z][a-z0-9]*")
 _MAY_BE_LEETED = re.compile(r"[0134578](?:(?<=[a-z].)|(?=[a-z]))")
@@ -97,6 +101,15 @@ def unleet(folded: str) -> str:
 
 def _plain_word(found: re.Match[str]) -> str:
     return found.group(0).translate(_LEET)
+
+
+def is_odd(text: str) -> bool:
+    """Written in letters that only look like letters: turned, small capitals, mathematical, in circles.
+
+    >>> is_odd("\U0001d573\U0001d586\U0001d588\U0001d590"), is_odd("Ủy ban nhân dân"), is_odd("5 ②")
+    (True, False, False)
+    """
+    return not text.isascii() and len(_ODD_LETTERS.findall(text)) >= _ODD_ENOUGH
 
 
 def is_disguised(text: str) -> bool:

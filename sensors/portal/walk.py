@@ -26,6 +26,7 @@ from sensors.portal.page import (
     guard,
     key_of,
 )
+from sensors.portal.written import words_drawn
 
 _URL = re.compile(r"(?:https?:)?//[A-Za-z0-9.-]{3,200}")
 _MAX_NODES = 250_000
@@ -73,6 +74,9 @@ _INLINE = frozenset(
         "wbr",
     }
 )
+_FEW = 5
+_CALL = 30
+"""Letters of a `javascript:` address that does more than nothing."""
 _SKIPPED = frozenset({"script", "style", "template", "title"})
 _FRAMES = {"iframe": "src", "frame": "src", "embed": "src", "object": "data"}
 
@@ -149,7 +153,9 @@ class Walk:
         targets: list[str] = []
         for name, content in metas:
             _, found, target = content.lower().partition("url=") if name == "refresh" else ("", "", "")
-            if found:
+            if name == "refresh" and not found:  # browsers do without the word
+                _, found, target = content.partition(";")
+            if found and target.strip():
                 targets.append(absolute(self._base, content[-len(target) :].strip("'\" ") if target else ""))
         return next((target for target in targets if self._foreign(target)), targets[0] if targets else "")
 
@@ -247,10 +253,18 @@ class Walk:
             url = absolute(self._base, target)
             text = " ".join(node.text().split())[:200]
             self._links.append(Link(url=url, domain=self._foreign(url), text=text, hidden=hidden))
+            if (
+                target[:11].lower() == "javascript:"
+                and len(target) > _CALL
+                and len(self._handlers) < _MAX_EACH
+            ):
+                self._handlers.append(f"href={target[:200]}")
 
     def _image(self, tag: str, attributes: dict[str, str | None]) -> None:
         target = attributes.get("href" if tag == "area" else "src") or attributes.get("data-src")
-        if target and not target.startswith("data:") and len(self._images) < _MAX_EACH:
+        if target and target.startswith("data:image/svg"):
+            self._effects += [f"say {words}" for words in words_drawn(target)][:_FEW]
+        elif target and not target.startswith("data:") and len(self._images) < _MAX_EACH:
             url = absolute(self._base, target)
             if tag == "area":
                 self._links.append(Link(url=url, domain=self._foreign(url), text="", hidden=""))
@@ -279,8 +293,13 @@ class Walk:
             self._forms.append(Form(target=url, domain=self._foreign(url), secret=secret))
 
     def _style(self, attributes: dict[str, str | None]) -> None:
-        if "stylesheet" in (attributes.get("rel") or "").lower() and len(self._styles) < _MAX_EACH:
-            self._styles.append(absolute(self._base, attributes.get("href") or ""))
+        kind, url = (attributes.get("rel") or "").lower(), absolute(self._base, attributes.get("href") or "")
+        if "stylesheet" in kind and len(self._styles) < _MAX_EACH:
+            self._styles.append(url)
+        elif "icon" in kind and not url.startswith("data:") and len(self._images) < _MAX_EACH:
+            self._images.append(Image(url=url, domain=self._foreign(url)))
+        elif kind == "canonical" and self._foreign(url):
+            self._effects.append(f"canonical {url}")
 
     def _script(self, node: LexborNode, attributes: dict[str, str | None]) -> None:
         if len(self._scripts) >= _MAX_EACH:

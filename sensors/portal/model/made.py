@@ -83,3 +83,14 @@ def honest_pages(count: int = 150, seed: int = 12, language: str = "vi") -> Iter
             continue
         page = _page(chance.choice(mine["title"]), lines, chance.choice(mine["style"]))
         yield page, f"{language}{group}"
+
+
+def lines_of(language: str, *, defaced: bool) -> Iterator[tuple[str, int]]:
+    """The phrases themselves, a line each, and their group."""
+    kinds = ("claim", "taunt", "greet", "title") if defaced else ("line", "title")
+    for group in range(GROUPS):
+        mine = _of_group(f"{'phrases' if defaced else 'honest'}_{language}.tsv", group)
+        for kind in kinds:
+            for number, phrase in enumerate(mine.get(kind, [])):
+                who = mine["who"][number % len(mine["who"])] if defaced else ""
+                yield phrase.format(who=who) if defaced else phrase, group

@@ -97,11 +97,11 @@ def _made(pages: Iterable[tuple[str, str]], *, kind: str, defaced: bool) -> Iter
                       name=str(number))  # fmt: skip
 
 
-def train(examples: Sequence[Example], seed: int = 7) -> Model:
-    """Fit the weights."""
+def train(examples: Sequence[Example], seed: int = 7, bits: int = BITS) -> Model:
+    """Fit the weights; there are two to the power of `bits`."""
     chance = Random(seed)  # noqa: S311 - the order of training, guards nothing
-    weights = [0.0] * (1 << BITS)
-    seen = [1e-6] * (1 << BITS)
+    weights = [0.0] * (1 << bits)
+    seen = [1e-6] * (1 << bits)
     bias, bias_seen = 0.0, 1e-6
     order = [example for example in examples if example.kind != _IN_PLACE]
     for _ in range(_EPOCHS):
@@ -173,11 +173,11 @@ def tell_languages(scored: Iterable[tuple[Example, float]]) -> None:
         sys.stdout.write(f"{kind} repositories without an error: {interval(whole, len(all_of))}\n")
 
 
-def write(model: Model, path: Path) -> None:
+def write(model: Model, path: Path, bits: int = BITS) -> None:
     """Write the model file: weights rounded, zeros left out."""
     kept = {str(index): round(value, 3) for index, value in enumerate(model.weights) if abs(value) >= _SMALL}
     path.write_text(
-        json.dumps({"bits": BITS, "bias": round(model.bias, 4), "weights": kept}), encoding="utf-8"
+        json.dumps({"bits": bits, "bias": round(model.bias, 4), "weights": kept}), encoding="utf-8"
     )
 
 
