@@ -24,22 +24,14 @@ from console.web.deeds import DEEDS, change_states
 from console.web.door import Visit, Way
 from console.web.inbox import VIEWS, Ask, Row
 from console.web.once import once
-from console.web.openapi import OWN, Specs, describe_api, strict
+from console.web.openapi import OWN, Specs, describe_api, limit_of, strict
 from console.web.programs import ALL as PAIRS
 from console.web.query import QueryError, read_event_query
 from console.web.search import RANGES
 from console.web.tickets import comment, move, moves_of
 from console.web.ways import CONSOLE
 
-_MOST = 500
 _COUNT_TO = 10_000
-
-
-def _limit(visit: Visit) -> int:
-    text = visit.asked("limit") or "100"
-    if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:6]) <= _MOST:
-        raise HTTPException(400, f"limit must be a number from 1 to {_MOST}")
-    return int(text)
 
 
 def _alert(row: Row) -> dict[str, Any]:
@@ -66,7 +58,7 @@ def alerts(visit: Visit) -> Response:
     )
     hiding = suppress.active(visit.house.store, visit.house.clock)
     try:
-        shelf = inbox.read_shelf(visit.desk, ask, hiding, limit=_limit(visit))
+        shelf = inbox.read_shelf(visit.desk, ask, hiding, limit=limit_of(visit))
     except (QueryError, StoreError) as error:
         raise HTTPException(400, str(error)) from error
     found = [_alert(row) for row in shelf.rows]
@@ -79,10 +71,10 @@ def _changed_alerts(visit: Visit) -> Response:
     part, _, after = visit.asked("after").partition(":")
     try:
         if part != "seen":
-            found, follows = visit.desk.handled_since(since, _limit(visit), after or None)
+            found, follows = visit.desk.handled_since(since, limit_of(visit), after or None)
             following = f"handled:{follows}" if follows else "seen:"
         else:
-            found, follows = visit.desk.seen_since(since, _limit(visit), after or None)
+            found, follows = visit.desk.seen_since(since, limit_of(visit), after or None)
             following = f"seen:{follows}" if follows else None
     except StoreError as error:
         raise HTTPException(400, str(error)) from error
@@ -141,7 +133,7 @@ def tickets(visit: Visit) -> Response:
         query = Query(
             where=All(tuple(parts)),
             order="changed_at",
-            limit=_limit(visit),
+            limit=limit_of(visit),
             after=visit.asked("after") or None,
             count_to=_COUNT_TO,
         )
@@ -182,7 +174,7 @@ def change_ticket(visit: Visit) -> Response:
 
 def portals(visit: Visit) -> Response:
     """Portals by name."""
-    query = Query(order="name", newest_first=False, limit=_limit(visit), after=visit.asked("after") or None)
+    query = Query(order="name", newest_first=False, limit=limit_of(visit), after=visit.asked("after") or None)
     try:
         page = visit.desk.find("portal", query)
     except StoreError as error:
@@ -201,7 +193,7 @@ def events(visit: Visit) -> Response:
             where=read_event_query(visit.asked("q")),
             start=bounds[0],
             end=bounds[1],
-            limit=_limit(visit),
+            limit=limit_of(visit),
             after=visit.asked("after") or None,
             count_to=_COUNT_TO,
         )
@@ -226,7 +218,7 @@ def hunt_events(visit: Visit) -> Response:
     query = Query(
         where=where,
         start=stamp(now - timedelta(seconds=span)) if span else None,
-        limit=_limit(visit),
+        limit=limit_of(visit),
         after=visit.asked("after") or None,
         count_to=_COUNT_TO,
     )

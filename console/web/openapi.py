@@ -21,7 +21,10 @@ Doc = dict[str, Any]
 
 _TEXT: Doc = {"type": "string"}
 _STAMP: Doc = {"type": "string", "format": "date-time"}
-_LIMIT: Doc = {"type": "integer", "minimum": 1, "maximum": 500, "default": 100}
+MOST_ROWS = 500
+"""Of one answer."""
+_DIGITS = 6
+_LIMIT: Doc = {"type": "integer", "minimum": 1, "maximum": MOST_ROWS, "default": 100}
 _MOST_ITEMS = 10_000
 _AT = "2026-11-22T08:05:00.000000Z"
 
@@ -58,6 +61,20 @@ PAGING = (
     Asked(name="limit", example=100, schema=_LIMIT),
     Asked(name="after", example="", what="the `next` of the page before"),
 )
+
+
+def limit_of(visit: Visit) -> int:
+    """How many rows are asked for.
+
+    Raises:
+        HTTPException: 400, it is no number from 1 to `MOST_ROWS`.
+    """
+    text = visit.asked("limit") or "100"
+    plain = text.isascii() and text.isdecimal() and len(text) <= _DIGITS
+    if not plain or not 1 <= int(text) <= MOST_ROWS:
+        raise HTTPException(400, f"limit must be a number from 1 to {MOST_ROWS}")
+    return int(text)
+
 
 QUERIES: Mapping[str, Sequence[Asked]] = {
     "/api/v1/alerts": (

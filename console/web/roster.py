@@ -19,7 +19,7 @@ from console.registry import import_table
 from console.web.accounts import write_audit
 from console.web.door import Visit, Way
 from console.web.once import once
-from console.web.openapi import PAGING, Body, Spec, Specs
+from console.web.openapi import PAGING, Body, Spec, Specs, limit_of
 
 if TYPE_CHECKING:
     from console.house import House
@@ -32,10 +32,7 @@ _SYSTEMS = "id,name,agency,kind,product,version\nmot-cua-01,Một cửa,so-y-te,
 
 def systems(visit: Visit) -> Response:
     """Systems by name: what agencies run besides portals."""
-    limit = int(visit.asked("limit") or "100") if visit.asked("limit", "100").isdecimal() else 0
-    if not 1 <= limit <= 500:  # noqa: PLR2004 - as described
-        raise HTTPException(400, "limit must be a number from 1 to 500")
-    query = Query(order="name", newest_first=False, limit=limit, after=visit.asked("after") or None)
+    query = Query(order="name", newest_first=False, limit=limit_of(visit), after=visit.asked("after") or None)
     page = visit.desk.find("system", query)
     found = [to_doc(from_doc(record.doc, System)) for record in page.records]
     return JSONResponse({"systems": found, "total": page.total, "next": page.next})

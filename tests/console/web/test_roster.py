@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.console.web.conftest import SmallHouse
 from tests.console.web.test_counterpart import Asking
 from tests.console.web.test_counterpart import asking as asking  # noqa: PLC0414 - a fixture, taken over
@@ -44,3 +46,12 @@ def test_a_hunt_is_run_by_program(asking: Asking) -> None:
     assert found["events"]
     assert asking("lan", "hunts/nothing/events").status_code == 404
     assert asking("yte", f"hunts/{key}/events").status_code == 404
+
+
+@pytest.mark.parametrize("limit", ["0", "501", "-1", "1e2", "²", "٣", "0000019999", "9" * 5000])
+@pytest.mark.parametrize("path", ["systems", "portals"])
+def test_a_limit_that_is_no_number_from_1_to_500_is_refused(asking: Asking, path: str, limit: str) -> None:
+    answer = asking("lan", path, limit=limit)
+    assert answer.status_code == 400
+    assert "1 to 500" in answer.text
+    assert asking("lan", path, limit="500").status_code == 200

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,8 +13,8 @@ from sensors.portal.picture.camera import Camera, NoCameraError, Shot, missing
 from sensors.portal.picture.likeness import open_picture
 from tests.conftest import absent
 from tests.sensors.portal.hostile import answer, serving
+from tests.sensors.portal.picture.conftest import SETTINGS
 
-SETTINGS = Pictures(chromium="/usr/bin/chromium", tabs=1)
 PAGES = {
     "/": b"<title>ok</title><body style='background:#0a0'><h1>Xin chao</h1>",
     "/endless": b"<h1>x</h1><script>for(;;){}</script>",
@@ -42,16 +41,6 @@ async def _talk(line: str, writer: asyncio.StreamWriter) -> None:
         writer.write(answer(inside.encode(), "Content-Type: text/html"))
     else:
         writer.write(answer(PAGES.get(path, b"no"), "Content-Type: text/html"))
-
-
-@pytest.fixture(scope="module")
-def camera() -> Iterator[Camera]:
-    lacking = missing(SETTINGS)
-    if lacking:
-        absent(f"no pictures: {lacking}")
-    made = Camera(SETTINGS, allow_loopback=True)
-    yield made
-    made.close()
 
 
 def shoot(camera: Camera, *paths: str) -> list[Shot]:

@@ -4,32 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 
 import pytest
 from PIL import Image, ImageDraw, ImageOps
 
-from citywatch.settings import Pictures
 from sensors.portal.imitation import Imitation, seen_alike
-from sensors.portal.picture.camera import Camera, missing
+from sensors.portal.picture.camera import Camera
 from sensors.portal.picture.double import alike, share
 from sensors.portal.picture.likeness import learn, marks_of, open_picture, pack
-from tests.conftest import absent
 from tests.sensors.portal.hostile import answer, serving
 
-SETTINGS = Pictures(chromium="/usr/bin/chromium", tabs=1)
 HERE = {"127.0.0.1": "127.0.0.1"}
-
-
-@pytest.fixture(scope="module")
-def camera() -> Iterator[Camera]:
-    lacking = missing(SETTINGS)
-    if lacking:
-        absent(f"no pictures: {lacking}")
-    made = Camera(SETTINGS, allow_loopback=True)
-    yield made
-    made.close()
 
 
 def _portal(color: str, name: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -17,27 +16,15 @@ from citywatch.detect.rulebook import Rulebook
 from citywatch.model import Event, Portal
 from citywatch.settings import Fetch, Pictures
 from sensors.portal.baseline import Baseline
-from sensors.portal.picture.camera import Camera, missing
+from sensors.portal.picture.camera import Camera
 from sensors.portal.picture.eye import Eye
 from sensors.portal.picture.likeness import open_picture
 from sensors.portal.view import DESKTOP
 from sensors.portal.visit import Budget, PortalSensor, Visit, accept
-from tests.conftest import absent
 from tests.sensors.portal.hostile import answer, serving
 
 ROOT = Path(__file__).parents[4]
 DAY = datetime(2026, 11, 1, tzinfo=UTC)
-SETTINGS = Pictures(chromium="/usr/bin/chromium", tabs=1)
-
-
-@pytest.fixture(scope="module")
-def camera() -> Iterator[Camera]:
-    lacking = missing(SETTINGS)
-    if lacking:
-        absent(f"no pictures: {lacking}")
-    made = Camera(SETTINGS, allow_loopback=True)
-    yield made
-    made.close()
 
 
 @dataclass
