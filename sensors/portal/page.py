@@ -254,6 +254,8 @@ def guard(source: str) -> tuple[str, str]:
 _STEADY = re.compile(r"[0-9a-fA-F]{16,}|[A-Za-z0-9+/=_-]{40,}|\d+")
 _DIGIT = re.compile(r"\d")
 _NUMBER = re.compile(r"\d+")
+_LINE = 300
+"""Longer texts are not remembered: a hostile page's would fill the memory."""
 _SHORT = 16
 """A word that is shorter is never a hash or a token, only a number."""
 
@@ -283,4 +285,13 @@ def steady(text: str) -> str:
 
 def key_of(text: str) -> str:
     """A short hash of the steady form of a text."""
+    return _key_of_line(text) if len(text) <= _LINE else _key(text)
+
+
+@lru_cache(maxsize=8192)  # the views of a portal mostly show the same lines, also where a token differs
+def _key_of_line(text: str) -> str:
+    return _key(text)
+
+
+def _key(text: str) -> str:
     return blake2b(steady(text).encode("utf-8", "replace"), digest_size=6).hexdigest()
