@@ -82,12 +82,24 @@ _ON_PAGE: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("install", re.compile(r"(?i)<title>[^<]{0,40}(?:WordPress (?:›|&rsaquo;) (?:Installation|Setup)|"
                            r"NukeViet Installation|Cài đặt NukeViet|Joomla! Web Installer)")),
 )  # fmt: skip
+_WORDS = {
+    "listing": ("index of /",),
+    "phpinfo": ("phpinfo()",),
+    "debug": ("whoops, looks like", "disallowedhost at /", "traceback (most recent", "fatal error</b>",
+              "server error in '/", "error in your sql syntax"),
+    "default_page": ("default page", "welcome to nginx!", "iis windows server", "apache tomcat/"),
+    "install": ("installation", "setup", "cài đặt nukeviet", "web installer"),
+}  # fmt: skip
+"""Words without which none of a kind can be there: most pages have none, and then no expression is asked."""
 
 
 def find_exposure(page: Page) -> Exposure | None:
     """Look whether an ordinary page shows something of its insides: a listing, a stack trace, phpinfo."""
     text = page.source[:200_000]
+    plain = text.casefold().replace("i\u0307", "i").replace("\u0131", "i")  # what (?i) takes for an i
     for kind, test in _ON_PAGE:
+        if not any(word in plain for word in _WORDS[kind]):
+            continue
         found = test.search(text)
         if found is not None:
             return Exposure(kind=kind, proof=masked(found.group(0)))

@@ -85,11 +85,34 @@ def test_secrets_in_a_proof_are_masked() -> None:
     assert "AKIA" not in proof
 
 
-def test_a_page_that_shows_a_listing_is_seen() -> None:
-    html = b"<title>Index of /data</title><a href='../'>Parent Directory</a>"
-    found = find_exposure(parse_page(html, "https://a.vn/"))
-    assert found is not None
-    assert found.kind == "listing"
+@pytest.mark.parametrize(
+    ("html", "kind"),
+    [
+        ("<title>Index of /data</title><a href='../'>Parent Directory</a>", "listing"),
+        ("<TITLE>\u0130NDEX OF /</TITLE><pre>../ <a>../<", "listing"),
+        ("<title>PHP 8.1 - phpinfo()</title>", "phpinfo"),
+        ("<title>php\u0131nfo()</title>", "phpinfo"),
+        ("<p>Whoops, look\u017f like something went wrong.</p>", "debug"),
+        ("<title>DisallowedHost at /</title>", "debug"),
+        ("<pre>Traceback (most recent call last):\n</pre>", "debug"),
+        ("<b>Fatal error</b>: Uncaught x in <b>/var/www/a.php</b>", "debug"),
+        ("<h1>Server Error in '/' Application.</h1><b>Stac\u212a Trace:</b>", "debug"),
+        ("<p>You have an error in your SQL syntax; check the manual</p>", "debug"),
+        ("<title>Apache2 Ubuntu Default Page: It works</title>", "default_page"),
+        ("<title>WELCOME TO NGINX!</title>", "default_page"),
+        ("<title>IIS Windows Server</title>", "default_page"),
+        ("<title>Apache Tomcat/9.0.1</title>", "default_page"),
+        ("<title>WordPress &rsaquo; Installation</title>", "install"),
+        ("<title>Trang: WordPress \u203a Setup</title>", "install"),
+        ("<title>CÀI ĐẶT NUKEVIET 4</title>", "install"),
+        ("<title>Joomla! Web Installer</title>", "install"),
+        ("<title>Trang chủ</title><p>Index of /data, phpinfo(), Installation, Setup", None),
+        ("<p>Welcome to nginx! Traceback (most recent", None),
+    ],
+)
+def test_what_a_page_shows_of_its_insides_is_seen(html: str, kind: str | None) -> None:
+    found = find_exposure(parse_page(html.encode(), "https://a.vn/", "text/html; charset=utf-8"))
+    assert (found.kind if found is not None else None) == kind
 
 
 @given(st.binary(max_size=600))
