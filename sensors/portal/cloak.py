@@ -40,9 +40,19 @@ def _differs(look: Look, desktop: Look) -> bool:
 
 
 _HARMLESS = frozenset(
-    {"title.replaced", "page.replaced", "image.foreign", "style.foreign", "page.picture", "page.covered"}
+    {
+        *(
+            "title.replaced",
+            "page.replaced",
+            "image.foreign",
+            "style.foreign",
+            "page.picture",
+            "page.covered",
+        ),
+        *("text.voice", "text.tongue", "title.strange", "links.turned", "image.signed"),
+    }
 )
-"""Dangers that another layout for phones may show by right."""
+"""Dangers that another layout for phones may show by right, and what is never more than medium by itself."""
 _TELLING = frozenset(
     {
         "text.defaced",
