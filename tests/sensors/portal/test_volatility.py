@@ -118,3 +118,23 @@ def test_a_defacers_block_is_grave_wherever_it_stands(days: list[Day], block: st
     found = compare(face, parse_page(html.encode(), "https://xa.gov.vn/"))
     assert "text.defaced" in found.dangerous
     assert worst(found.dangerous, found.text) >= Severity.high
+
+
+def _banners(shown: list[int], more: str = "") -> Page:
+    items = "".join(f"<a href=/qc/{each}><img src=/banner/{each}.jpg></a>" for each in shown)
+    html = f"<title>Cổng thông tin xã</title><p>{_STEADY}</p><div id=banners>{items}{more}</div>"
+    return parse_page(html.encode(), "https://xa.gov.vn/")
+
+
+_SHOWN = st.lists(st.integers(1, 999), min_size=1, max_size=4)
+
+
+@given(days=st.lists(_SHOWN, min_size=_LEARNING + 1, max_size=8))
+def test_banners_that_rotate_are_never_above_low_and_a_strangers_is(days: list[list[int]]) -> None:
+    face = reduce(_learned, (_banners(shown) for shown in days[:-1]), None)
+    assert face is not None
+    found = compare(face, _banners(days[-1]))
+    assert worst(found.dangerous, found.text) <= Severity.low
+    stranger = '<a href="https://elsewhere.top/"><img src="https://elsewhere.top/b.gif"></a>'
+    found = compare(face, _banners(days[-1], stranger))
+    assert worst(found.dangerous, found.text) > Severity.low
