@@ -48,18 +48,19 @@ def _inside(alert: Alert) -> Iterator[str]:
 
 CATEGORIES: Final = frozenset(
     {
-        *("defacement", "spam", "exposure", "leak", "loss", "network_attack", "web_attack", "host_attack"),
         *(
+            "defacement",
+            "injection",
+            "spam",
+            "exposure",
+            "leak",
+            "loss",
             "availability",
             "hijack",
-            "malware",
-            "device",
             "phishing",
-            "insider",
-            "advisory",
-            "health",
-            "vulnerability",
         ),
+        *("network_attack", "web_attack", "host_attack", "malware", "device", "insider"),
+        *("advisory", "health", "vulnerability"),
     }
 )
 

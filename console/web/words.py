@@ -305,6 +305,13 @@ WORDS: dict[str, dict[str, str]] = {
         "availability": _n("Availability"),
         "vulnerability": _n("Known hole"),
         "phishing": _n("Imitation"),
+        "injection": _n("Injected code"),
+        "hijack": _n("Hijacked name or certificate"),
+        "malware": _n("Malware"),
+        "device": _n("Rogue or taken device"),
+        "insider": _n("Insider"),
+        "advisory": _n("Warning of others"),
+        "health": _n("Silent sensor"),
     },
     "sensitivity": {
         "low": _n("low: another title, picture or style alone is not told"),

@@ -75,6 +75,7 @@ def test_every_playbook_guides_the_agency_in_both_languages_and_opens_a_ticket(p
 
 WANTED = {
     "changed face": "defacement",
+    "code injected into a portal": "injection",
     "hidden spam": "spam",
     "exposure": "exposure",
     "data leak": "leak",
