@@ -18,6 +18,8 @@ from sensors.portal.page import Page
 _MODEL = Path(__file__).parent / "model" / "defaced.json"
 CALLED = 0.5
 """From this score on a page is called defaced."""
+_TOO_LITTLE = 12
+"""A page of fewer letters than "It works!" and its like says nothing of who wrote it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,4 +41,7 @@ def judge_defaced(page: Page) -> Defaced:
     bias, weights = _model()
     total = bias + sum(weights.get(index, 0.0) * value for index, value in features_of(page).items())
     score = 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, total))))
-    return Defaced(score=round(settled(score, how_signed(page)), 3), signs=signs_of(page))
+    signed = how_signed(page)
+    if not signed and sum(map(str.isalpha, f"{page.title} {page.text}"[:200])) < _TOO_LITTLE:
+        return Defaced()
+    return Defaced(score=round(settled(score, signed), 3), signs=signs_of(page))

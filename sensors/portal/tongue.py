@@ -24,64 +24,6 @@ _SCRIPTS = {
 }
 _OTHER = re.compile("[\u0400-\u0dff\u0e00-\u0e7f\u3040-\u9fff\uac00-\ud7a3]")
 _MARKED = re.compile("[ăđơưạảấầẩẫậắằẳẵặẹẻẽếềểễệỉĩịọỏốồổỗộớờởỡợụủũứừửữựỳỵỷỹ]")
-_MARKED_SMALL = frozenset(
-    [
-        "là",
-        "của",
-        "và",
-        "đã",
-        "bị",
-        "được",
-        "không",
-        "cho",
-        "với",
-        "này",
-        "các",
-        "những",
-        "tại",
-        "trên",
-        "để",
-        "từ",
-        "người",
-        "có",
-        "khi",
-        "nếu",
-        "như",
-        "thì",
-        "mà",
-        "vào",
-        "ra",
-        "đến",
-        "lại",
-        "đang",
-        "sẽ",
-        "chúng",
-        "tôi",
-        "bạn",
-        "mình",
-        "hãy",
-        "đừng",
-        "rồi",
-        "nhé",
-        "ơi",
-        "về",
-        "ở",
-        "đây",
-        "đó",
-        "ai",
-        "gì",
-        "nào",
-        "trong",
-        "ngoài",
-        "theo",
-        "trước",
-        "sau",
-        "lúc",
-        "vẫn",
-        "chỉ",
-        "cũng",
-    ]
-)
 _WORD = re.compile(r"[^\W\d_]+")
 _SYLLABLE = re.compile(
     r"(?:ngh|ng|nh|ch|gh|gi|kh|ph|qu|th|tr|[bcdghklmnprstvx])?"
@@ -95,13 +37,19 @@ _LINE = 400
 _PAGE = 20_000
 _FOREIGN_LETTERS, _PLAIN_WORDS, _PLAIN_SMALL = 4, 4, 2
 UNMARKED = "plain"
+MARKED = "vi"
+
+
+@cache
+def _rows() -> dict[str, frozenset[str]]:
+    rows = [line.split("\t") for line in _TABLE.read_text(encoding="utf-8").splitlines()[1:] if line]
+    return {name: frozenset(words.split()) for name, words in rows}
 
 
 @cache
 def _small() -> dict[str, frozenset[str]]:
-    """The small words of each language that is written in Latin letters."""
-    rows = [line.split("\t") for line in _TABLE.read_text(encoding="utf-8").splitlines()[1:] if line]
-    return {name: frozenset(words.split()) for name, words in rows}
+    """The small words of each language that is told by them alone."""
+    return {name: words for name, words in _rows().items() if name != MARKED}
 
 
 @lru_cache(maxsize=4096)  # the views of a portal mostly show the same lines, one after the other
@@ -121,7 +69,7 @@ def tongue_of(text: str) -> str:
     words = _WORD.findall(text.lower())
     marked = [] if text.isascii() else [word for word in words if _MARKED.search(word)]
     if marked:  # a name by itself has marks, too
-        spoken = len(marked) > _NAME or not _MARKED_SMALL.isdisjoint(words)
+        spoken = len(marked) > _NAME or not _rows()[MARKED].isdisjoint(words)
         return "vi" if len(marked) >= _ENOUGH and spoken else ""
     best = _by_small_words(words)
     if best == UNMARKED and not _is_unmarked(words):

@@ -57,6 +57,14 @@ def test_short_honest_vietnamese_pages_are_clean() -> None:
     assert verdicts.count("clean") == 60
 
 
+@pytest.mark.parametrize(
+    "page", [b"", b"<h1>x", b"<title>OK</title>OK", "<p>Xin ch\u00e0o".encode(), b"<img src=a.png>"]
+)
+def test_a_page_of_a_few_letters_is_not_called_anything(page: bytes) -> None:
+    assert judge_page(page).label == "clean"
+    assert judge_page(b"<title>hacked by x</title>").label == "defaced"
+
+
 def test_folders_are_judged_recursively_and_a_bad_file_stops_nothing(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.html").write_bytes(b"<h1>Hacked by X Crew</h1>")
