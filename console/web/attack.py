@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from citywatch.model import Rule
+from console.web.codes import WORDS
 from console.web.door import Visit, Way
-from console.web.words import WORDS
 
 _TECHNIQUE = re.compile(r"attack\.(t\d{4}(?:\.\d{3})?)", re.IGNORECASE)
 

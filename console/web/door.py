@@ -25,7 +25,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from citywatch.errors import Conflict, StoreError, StoreUnreachable
-from console.web import show, words
+from console.web import codes, show, words
 from console.web.access import Permission, may
 from console.web.accounts import User
 from console.web.desk import Desk
@@ -265,7 +265,7 @@ class Visit:
     def _note(self) -> dict[str, Any] | None:
         code, _, rest = self.request.cookies.get(NOTE_COOKIE, "").partition(".")
         count, _, undo = rest.partition(".")
-        if code not in words.WORDS["note"]:
+        if code not in codes.WORDS["note"]:
             return None
         number = int(count) if re.fullmatch(r"[0-9]{1,8}", count) else 0
         text = words.say(self.language, "note", code)

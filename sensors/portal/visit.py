@@ -16,7 +16,7 @@ from functools import partial
 from aiohttp.abc import AbstractResolver
 
 from citywatch.clock import Clock, stamp
-from citywatch.model import Event, Portal, Problem, repeatable_id
+from citywatch.model import Event, Portal, Problem
 from citywatch.ports import Keep, Report
 from citywatch.settings import Fetch
 from sensors.portal.answer import Fetched
@@ -26,24 +26,21 @@ from sensors.portal.case import Ask, Case, is_home
 from sensors.portal.cloak import mark_cloaked
 from sensors.portal.confirm import MOST, is_grave, settled
 from sensors.portal.crawl import choose, linked_pages, mapped_pages, named_pages, path_of
-from sensors.portal.event import page_event, probe_event
-from sensors.portal.exposure import PROBE_BYTES, probes, proves
+from sensors.portal.event import page_event
+from sensors.portal.exposure import PROBE_BYTES
 from sensors.portal.fetch import Conversation, Fetcher
 from sensors.portal.habit import TOLD
 from sensors.portal.look import Look
 from sensors.portal.memory import NOTHING, Memory, conditional
-from sensors.portal.missing import is_like, mark_of
-from sensors.portal.page import Page, absolute
+from sensors.portal.page import absolute
 from sensors.portal.pieces import before_of, parts_of, with_body
 from sensors.portal.polite import Robots
+from sensors.portal.probing import probe_portal
 from sensors.portal.sitemap import read_sitemap
 from sensors.portal.view import ALL, DESKTOP, EVERY, INNER, View
-from sensors.portal.walk import parse_page
 from sensors.portal.witness import Heard, Scene, Witness, hear, remember
 
 _PROBE_S = 8.0
-_GIVE_UP = 4
-"""So many probes without an answer in a row, and the rest is left for the next visit."""
 _MAPS = 3
 _MAP_BYTES = 2_000_000
 _TURN_S = 300
@@ -251,7 +248,8 @@ class PortalSensor:
                 for url in await self._inner_pages(talk, case, home):
                     await self._inner(talk, case, url)
                 if self._budget.probes:
-                    await self._probe(talk, case)
+                    ask = partial(self._small, talk)
+                    await probe_portal(case, ask, keep=self._keep, clock=self._clock)
         await self._confirm(case)
 
     async def _home(self, talk: Conversation, case: Case) -> Look:
@@ -356,33 +354,6 @@ class PortalSensor:
         headers = DESKTOP.headers(self._settings.user_agent)
         return await talk.fetch(url, headers, max_bytes=limit, timeout_s=_PROBE_S, retries=0)
 
-    # -- probes --------------------------------------------------------------------------------------
-
-    async def _probe(self, talk: Conversation, case: Case) -> None:
-        portal = case.portal
-        nowhere = await self._nowhere(talk, case)
-        silent = 0
-        for probe in probes():
-            answer = await self._small(talk, absolute(portal.url, probe.path))
-            silent = silent + 1 if answer.status == 0 else 0
-            if silent >= _GIVE_UP:
-                return
-            proof = proves(probe, answer.body) if answer.available else None
-            if proof is None or proves(probe, nowhere.body) is not None or _is_nowhere(case, answer):
-                continue
-            kept = await asyncio.to_thread(self._keep, answer.body, "application/octet-stream")
-            case.probed.append(probe_event(portal, answer, proof, at=self._clock(), kept=kept))
-
-    async def _nowhere(self, talk: Conversation, case: Case) -> Fetched:
-        """Ask for a page that nobody has, another one each day: so the host says "not found"."""
-        name = repeatable_id("nowhere", case.portal.id, stamp(case.began)[:10])[:12]
-        answer = await self._small(talk, absolute(case.portal.url, f"/khong-co-trang-{name}.html"))
-        if answer.available:
-            case.missing = mark_of(_parsed(answer))
-        elif answer.status:
-            case.missing = ()
-        return answer
-
     # -- looking twice -------------------------------------------------------------------------------
 
     async def _confirm(self, case: Case) -> None:
@@ -478,15 +449,6 @@ def _pace(case: Case) -> Event:
         "citywatch.portal.usual_spread_ms": before.spread,
     }
     return fields | ({"citywatch.portal.slow_looks": now.slow} if now.slow else {})
-
-
-def _parsed(answer: Fetched) -> Page:
-    return parse_page(answer.body, answer.final_url, answer.header("Content-Type"))
-
-
-def _is_nowhere(case: Case, answer: Fetched) -> bool:
-    """It is the page that the host shows for everything that it does not have."""
-    return bool(case.missing) and is_like(case.missing or (), _parsed(answer))
 
 
 def tell_broken(report: Report | None, portal: Portal, error: Exception) -> None:

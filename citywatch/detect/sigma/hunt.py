@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from citywatch.detect.sigma import oracle, tree
 from citywatch.detect.sigma.load import EventRule
-from citywatch.detect.sigma.match import match_of
+from citywatch.detect.sigma.match import Explanations, match_of
 from citywatch.detect.sigma.prefilter import regex_literals
 from citywatch.detect.sigma.tree import MANY, Tree, pattern_text
 from citywatch.model import Match
@@ -50,7 +50,7 @@ def hunt(rule: EventRule, store: Store, start: str | None = None, end: str | Non
     Raises:
         StoreError: the store does not answer, or refuses the question.
     """
-    where = widened(rule)
+    where, known = widened(rule), Explanations()
     after: str | None = None
     while True:
         page = store.search(
@@ -58,7 +58,7 @@ def hunt(rule: EventRule, store: Store, start: str | None = None, end: str | Non
         )
         for event in page.events:
             if oracle.matches(rule.gate, event) and oracle.matches(rule.tree, event):
-                yield match_of(rule, event)
+                yield match_of(rule, event, known)
         after = page.next
         if after is None:
             return

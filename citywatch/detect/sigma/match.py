@@ -83,7 +83,7 @@ def _is_short(value: Any) -> bool:
     return value is None or (value.__class__ is int and value > 1)
 
 
-def match_of(rule: EventRule, event: Event, known: Explanations | None = None) -> Match:
+def match_of(rule: EventRule, event: Event, known: Explanations) -> Match:
     """The match of a single event, explained."""
     at = str(event.get("@timestamp", ""))
     return Match(
@@ -92,7 +92,7 @@ def match_of(rule: EventRule, event: Event, known: Explanations | None = None) -
         at=at,
         first_at=at,
         event_ids=(str(event.get("event.id", "")),),
-        reasons=(known or Explanations()).of(rule, event),
+        reasons=known.of(rule, event),
         event=event,
         values=carried(event),
     )

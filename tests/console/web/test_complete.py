@@ -8,8 +8,8 @@ import pytest
 
 from citywatch.clock import stamp
 from citywatch.model import Alert, AlertState, to_doc
+from console.web.codes import WORDS
 from console.web.query import take_states
-from console.web.words import WORDS
 from tests.console.web.conftest import Browser, SmallHouse
 from tests.console.web.test_access import enter
 from tests.console.web.test_hostile import ATTACKS, Finder

@@ -13,9 +13,9 @@ from citywatch.model import Alert
 from citywatch.ports import Query
 from console.web import accounts, programs, sessions
 from console.web.app import WAYS
+from console.web.codes import WORDS
 from console.web.counterpart import STATES
 from console.web.ways import CONSOLE
-from console.web.words import WORDS
 from tests.console.test_bench import RULE, SAMPLES
 from tests.console.web.conftest import Browser, SmallHouse, waiting_run
 
